@@ -1,0 +1,33 @@
+"""The words of the system as frozen values. No I/O, no framework."""
+
+from sen4cap.domain.config import ConfigEntry, ConfigMetadata, DataType
+from sen4cap.domain.grid import Grid, Sensor
+from sen4cap.domain.job import Job, Status
+from sen4cap.domain.parcel import ParcelSet, Reason
+from sen4cap.domain.product import Asset, Product, ProductType, Role, revision_of, slot_of
+from sen4cap.domain.site import Season, Site, short_name
+from sen4cap.domain.time import Dekad, as_utc, dekad_of
+
+__all__ = [
+    "Asset",
+    "ConfigEntry",
+    "ConfigMetadata",
+    "DataType",
+    "Dekad",
+    "Grid",
+    "Job",
+    "ParcelSet",
+    "Product",
+    "ProductType",
+    "Reason",
+    "Role",
+    "Season",
+    "Sensor",
+    "Site",
+    "Status",
+    "as_utc",
+    "dekad_of",
+    "revision_of",
+    "short_name",
+    "slot_of",
+]

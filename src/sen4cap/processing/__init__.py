@@ -1,0 +1,37 @@
+"""The contract between processors and the rest: small enough to read at one sitting."""
+
+from sen4cap.processing.context import Context, Progress, no_progress, write_whole
+from sen4cap.processing.params import (
+    Parameter,
+    Params,
+    as_text,
+    config_key,
+    config_metadata,
+    parameter,
+    parameters_of,
+    validate,
+)
+from sen4cap.processing.processor import Processor, Scope, Step
+from sen4cap.processing.registry import processor, processors
+from sen4cap.processing.schema import json_schema
+
+__all__ = [
+    "Context",
+    "Parameter",
+    "Params",
+    "Processor",
+    "Progress",
+    "Scope",
+    "Step",
+    "as_text",
+    "config_key",
+    "config_metadata",
+    "json_schema",
+    "no_progress",
+    "parameter",
+    "parameters_of",
+    "processor",
+    "processors",
+    "validate",
+    "write_whole",
+]
