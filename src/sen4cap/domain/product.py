@@ -79,6 +79,8 @@ class Product:
     revision: str
     """32 hex digits, see `revision_of`."""
     assets: tuple[Asset, ...] = ()
+    season: str = ""
+    """Name of the season it belongs to; empty for what seasons share."""
     footprint: str | None = None
     """WKT polygon or multipolygon, EPSG:4326, split at the antimeridian."""
     processor: str | None = None
@@ -91,7 +93,7 @@ class Product:
     @property
     def slot(self) -> str:
         """What there should be one of, as a text key."""
-        return slot_of(self.site, self.type, self.grid, self.start, self.end)
+        return slot_of(self.site, self.type, self.grid, self.start, self.end, self.season)
 
     @property
     def date(self) -> date:
@@ -112,11 +114,13 @@ class Product:
         raise KeyError(name)
 
 
-def slot_of(site: str, kind: ProductType, grid: str, start: datetime, end: datetime) -> str:
-    """Key of a slot: site, product type, grid, and acquisition or period."""
+def slot_of(
+    site: str, kind: ProductType, grid: str, start: datetime, end: datetime, season: str = ""
+) -> str:
+    """Key of a slot: site, product type, grid, acquisition or period, and season if it has one."""
     stamps = [start] if start == end else [start, end]
     period = "_".join(stamp.strftime("%Y%m%dT%H%M%S") for stamp in stamps)
-    return f"{site}/{kind}/{grid or '-'}/{period}"
+    return "/".join([site, kind, grid or "-", period, *([season] if season else [])])
 
 
 def revision_of(*parts: Any) -> str:

@@ -1,6 +1,6 @@
 """The contract between processors and the rest: small enough to read at one sitting."""
 
-from sen4cap.processing.context import Context, Progress, no_progress, write_whole
+from sen4cap.processing.context import Context, Progress, no_progress, publish, write_whole
 from sen4cap.processing.params import (
     Parameter,
     Params,
@@ -32,6 +32,7 @@ __all__ = [
     "parameters_of",
     "processor",
     "processors",
+    "publish",
     "validate",
     "write_whole",
 ]

@@ -46,6 +46,7 @@ class Scope:
 
 Select = Callable[[Any, Scope, Sequence[Product]], Sequence[Step]]
 Run = Callable[["Context", Any, Step], Product]
+Finish = Callable[["Context", Any], None]
 
 
 @dataclass(frozen=True)
@@ -69,6 +70,10 @@ class Processor:
     """(params, scope, products of the consumed types in the season) → steps. Pure."""
     run: Run
     """(context, params, step) → the product of the step. The only place with I/O."""
+    needs_lut: bool = False
+    """Whether its steps read the crop look-up table."""
+    finish: Finish | None = None
+    """(context, params): tidying once all steps of a job are done; changes no result."""
 
     @property
     def tag(self) -> str:

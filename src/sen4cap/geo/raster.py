@@ -1,0 +1,28 @@
+"""Rasters: the public face of reading and writing."""
+
+from sen4cap.geo.read import (
+    STRIP_ROWS,
+    grid_of,
+    open_asset,
+    read_codes,
+    read_overview,
+    read_physical,
+    strips,
+    verify,
+)
+from sen4cap.geo.write import Block, encode, write_cog, write_quicklook
+
+__all__ = [
+    "STRIP_ROWS",
+    "Block",
+    "encode",
+    "grid_of",
+    "open_asset",
+    "read_codes",
+    "read_overview",
+    "read_physical",
+    "strips",
+    "verify",
+    "write_cog",
+    "write_quicklook",
+]
