@@ -1,0 +1,63 @@
+"""Names of bands: what providers call them, and what they are called here.
+
+Reflectances carry Sentinel-2's names (`B02` … `B12`, `B8A`), the scene classification is `SCL`,
+indices carry the short names of the L3B processor (`ndvi`).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from sen4cap.domain import ProductType, Role
+from sen4cap.kernels.indices import INDICES
+
+REFLECTANCES = (*(f"B{number:02d}" for number in range(1, 13)), "B8A")
+MASK = "SCL"
+VARIABLES = frozenset({*INDICES, "lai", "fapar", "fcover"})
+"""Names of L3B: spectral indices and biophysical variables."""
+
+COMMON_NAMES = {
+    "coastal": "B01",
+    "blue": "B02",
+    "green": "B03",
+    "red": "B04",
+    "rededge071": "B05",
+    "rededge1": "B05",
+    "rededge075": "B06",
+    "rededge2": "B06",
+    "rededge078": "B07",
+    "rededge3": "B07",
+    "nir": "B08",
+    "nir08": "B8A",
+    "nir09": "B09",
+    "swir16": "B11",
+    "swir22": "B12",
+}
+"""STAC `eo:common_name`s and Earth Search asset keys of Sentinel-2 bands."""
+
+_NUMBERED = re.compile(r"B0?(\d{1,2}|8A)", re.IGNORECASE)
+_RESOLUTION = re.compile(r"[_-]\d{2}m$", re.IGNORECASE)
+
+
+def band_name(text: str) -> str | None:
+    """The name used here for a provider's `red`, `B4`, `b04_10m` or `NDVI`; None if unknown."""
+    bare = _RESOLUTION.sub("", text.strip())
+    if numbered := _NUMBERED.fullmatch(bare):
+        name = f"B{numbered[1].upper():0>2}"
+        return name if name in REFLECTANCES else None
+    if bare.upper() == MASK:
+        return MASK
+    lower = bare.lower()
+    return lower if lower in VARIABLES else COMMON_NAMES.get(lower)
+
+
+def role_of(name: str) -> Role:
+    """Scene classification is a mask, all else data."""
+    return Role.MASK if name == MASK else Role.DATA
+
+
+def type_of(names: Iterable[str]) -> ProductType:
+    """L3B where every band but the mask is an L3B variable, else L2A."""
+    data = [name for name in names if name != MASK]
+    return ProductType.L3B if data and VARIABLES.issuperset(data) else ProductType.L2A

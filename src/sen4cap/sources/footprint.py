@@ -1,0 +1,62 @@
+"""Footprints in longitude and latitude, right across the antimeridian (RFC 7946 section 3.1.9)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import antimeridian
+import numpy as np
+import shapely
+
+from sen4cap.domain import Grid
+from sen4cap.domain.found import Found
+from sen4cap.errors import OutsideSite
+from sen4cap.geo.crs import reproject
+
+STEPS_PER_SIDE = 16
+
+
+def split(geometry: shapely.Geometry) -> str:
+    """WKT of a polygon in longitude and latitude, cut where it crosses ±180°."""
+    longitudes = shapely.get_coordinates(geometry)[:, 0]
+    if np.ptp(longitudes) > 180 or np.abs(longitudes).max() >= 180:
+        fixed = antimeridian.fix_shape(
+            shapely.geometry.mapping(geometry), fix_winding=True, great_circle=False
+        )
+        geometry = shapely.geometry.shape(fixed)
+    return str(shapely.to_wkt(shapely.orient_polygons(geometry), rounding_precision=-1))
+
+
+def of_positions(latitudes_longitudes: Iterable[float]) -> str:
+    """Footprint of a ring given as latitude, longitude, latitude, … in degrees."""
+    pairs = np.asarray(list(latitudes_longitudes), np.float64).reshape(-1, 2)
+    return split(shapely.Polygon(pairs[:, ::-1]))
+
+
+def of_geometry(geometry: Mapping[str, Any]) -> str:
+    """Footprint of a GeoJSON polygon or multipolygon."""
+    return split(shapely.geometry.shape(geometry))
+
+
+def of_grid(grid: Grid) -> str:
+    """Footprint of a grid's extent, its sides followed in 16 steps each."""
+    left, bottom, right, top = grid.bounds
+    step = max(right - left, top - bottom) / STEPS_PER_SIDE
+    extent = np.array([shapely.segmentize(shapely.box(left, bottom, right, top), step)])
+    return split(reproject(extent, grid.crs, "EPSG:4326")[0])
+
+
+def check_meets(found: Found, site_footprint: str) -> None:
+    """Refuse a product that lies wholly beside a site.
+
+    Raises
+    ------
+    OutsideSite
+        If the footprints (WKT, EPSG:4326) have no point in common.
+    """
+    if not shapely.intersects(shapely.from_wkt(found.footprint), shapely.from_wkt(site_footprint)):
+        raise OutsideSite(
+            f"'{found.path}' ({found.grid.crs}) lies beside the site: check its coordinate "
+            "reference system, or give the folder that belongs to the site."
+        )

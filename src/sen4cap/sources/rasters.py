@@ -1,0 +1,118 @@
+"""One raster file as a source sees it: whole, georeferenced, and what it says of itself."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import rasterio
+
+from sen4cap.domain import Grid
+from sen4cap.domain.found import FoundBand, Scaling
+from sen4cap.geo.raster import grid_of, verify
+from sen4cap.sources.bands import role_of
+
+RASTER_SUFFIXES = frozenset({".tif", ".tiff", ".jp2", ".img", ".vrt"})
+MEDIA_TYPES = {".jp2": "image/jp2", ".tif": "image/tiff; application=geotiff"}
+
+_WHOLE = 16 * 2**20
+_SAMPLE = 2**20
+
+
+@dataclass(frozen=True)
+class RasterFile:
+    """What is known of a raster without reading its pixels."""
+
+    path: Path
+    grid: Grid
+    data_types: tuple[str, ...]
+    """One per band, as all that follows."""
+    nodata: tuple[float | None, ...]
+    scalings: tuple[Scaling, ...]
+    descriptions: tuple[str, ...]
+    fingerprint: str
+
+    @property
+    def count(self) -> int:
+        """Number of bands."""
+        return len(self.data_types)
+
+    def band(
+        self,
+        name: str,
+        index: int = 1,
+        *,
+        nodata: float | None = None,
+        declared: tuple[Scaling, ...] = (),
+    ) -> FoundBand:
+        """A band under a name; `nodata` and `declared` are what other metadata say of it."""
+        own = self.scalings[index - 1]
+        says_something = own.scale is not None or own.offset is not None
+        return FoundBand(
+            name=name,
+            href=str(self.path),
+            data_type=self.data_types[index - 1],
+            index=index,
+            role=role_of(name),
+            media_type=MEDIA_TYPES.get(self.path.suffix.lower(), MEDIA_TYPES[".tif"]),
+            nodata=self.nodata[index - 1] if nodata is None else nodata,
+            declared=(*declared, own) if says_something else declared,
+            fingerprint=self.fingerprint,
+        )
+
+
+def inspect(path: Path, grid_name: str) -> RasterFile:
+    """What a raster says of itself; its grid goes under `grid_name`.
+
+    Raises
+    ------
+    UnreadableFile
+        If it is missing, truncated or of an unknown format.
+    MissingCrs
+        If it has no coordinate reference system.
+    """
+    verify(path)
+    grid = grid_of(path, grid_name)
+    with rasterio.open(path) as dataset:
+        return RasterFile(
+            path=path.absolute(),
+            grid=grid,
+            data_types=tuple(str(kind) for kind in dataset.dtypes),
+            nodata=tuple(dataset.nodatavals),
+            scalings=tuple(map(_scaling, dataset.scales, dataset.offsets)),
+            descriptions=tuple(text or "" for text in dataset.descriptions),
+            fingerprint=fingerprint(path),
+        )
+
+
+def _scaling(scale: float, offset: float) -> Scaling:
+    """GDAL gives 1 and 0 where a file says nothing, so these are taken for silence."""
+    return Scaling(
+        "the raster file",
+        None if scale == 1.0 else float(scale),
+        None if offset == 0.0 else float(offset),
+    )
+
+
+def fingerprint(path: Path) -> str:
+    """Hash of a file's contents, 32 hex digits; of one above 16 MiB only size, head and tail.
+
+    The head of a large compressed raster holds the sizes of all its blocks, which differ with
+    the pixels.
+    """
+    size = path.stat().st_size
+    digest = hashlib.sha256(str(size).encode())
+    with path.open("rb") as handle:
+        if size <= _WHOLE:
+            digest.update(handle.read())
+        else:
+            digest.update(handle.read(_SAMPLE))
+            handle.seek(size - _SAMPLE)
+            digest.update(handle.read(_SAMPLE))
+    return digest.hexdigest()[:32]
+
+
+def finest(grids: tuple[Grid, ...]) -> Grid:
+    """The grid of smallest pixels; the first of equal ones."""
+    return min(grids, key=lambda grid: grid.pixel)
