@@ -1,0 +1,130 @@
+"""Rules that every store keeps, whatever it stores in: pure functions over values."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from math import isclose
+from typing import Any
+
+from sen4cap.domain import Grid, ParcelSet, Product, Season
+from sen4cap.errors import Conflict, InputRefused, InvalidParameter, NotFound
+
+_JSON = json.JSONEncoder(allow_nan=False, ensure_ascii=False)
+EDGE = 1e-6
+"""Share of a pixel by which the edges of equal extents may differ."""
+
+
+def as_json(value: Any) -> str:
+    """A value as JSON text.
+
+    Raises
+    ------
+    InputRefused
+        If it holds what JSON cannot: NaN, infinity, objects.
+    """
+    try:
+        return _JSON.encode(value)
+    except (TypeError, ValueError) as error:
+        raise InputRefused(f"A value cannot be stored as JSON: {error}.") from error
+
+
+def missing(what: str, name: str, known: Iterable[str]) -> NotFound:
+    """The error for a name that is not there; it lists the names that are."""
+    names = ", ".join(sorted(known))
+    there = f"there are: {names}." if names else "there is none yet: create it first."
+    return NotFound(f"There is no {what} '{name}'; {there}")
+
+
+def no_job(number: int | None) -> NotFound:
+    """The error for a job that is not there."""
+    return NotFound(f"There is no job {number}: list the jobs to see their numbers.")
+
+
+def no_product(name: str) -> NotFound:
+    """The error for a product that is not there."""
+    return NotFound(f"There is no product '{name}': list the products of the site for its name.")
+
+
+def taken(what: str, name: str) -> Conflict:
+    """The error for a name that cannot be given twice."""
+    return Conflict(f"{what} '{name}' exists already: choose another name.")
+
+
+def only_global(key: str) -> InvalidParameter:
+    """The error for a value of one site where there is one for all."""
+    return InvalidParameter(f"{key} is the same for all sites: set it without a site.")
+
+
+def not_next(parcel_set: ParcelSet) -> Conflict:
+    """The error for an import that another one overtook."""
+    return Conflict(
+        f"Version {parcel_set.version} of the parcels of {parcel_set.year} in site "
+        f"'{parcel_set.site}' is not the next one, another import came first: import again."
+    )
+
+
+def check_nesting(new: Season, others: Iterable[Season]) -> None:
+    """Refuse a season inside another enabled one; partial overlap is allowed.
+
+    Raises
+    ------
+    Conflict
+        If the days of `new` lie completely inside another enabled season of the site.
+    """
+    for other in others:
+        if other.enabled and other.start <= new.start and new.end <= other.end:
+            raise Conflict(
+                f"Season '{new.name}' lies inside season '{other.name}' of site '{new.site}': "
+                "change its days, or disable the other season."
+            )
+
+
+def finest(known: Grid, new: Grid) -> Grid:
+    """The one of two grids of the same name and sensor that has the smaller pixels.
+
+    Raises
+    ------
+    Conflict
+        If they differ in CRS or extent.
+    """
+    if known.crs != new.crs or not _same_extent(known, new):
+        raise Conflict(
+            f"Grid '{new.name}' ({new.sensor}) lies elsewhere than the one of that name: "
+            f"{new.crs} {new.bounds} against {known.crs} {known.bounds}; give it another name."
+        )
+    return new if new.pixel < known.pixel else known
+
+
+def _same_extent(one: Grid, other: Grid) -> bool:
+    tolerance = EDGE * min(*one.pixel, *other.pixel)
+    pairs = zip(one.bounds, other.bounds, strict=True)
+    return all(isclose(a, b, rel_tol=0.0, abs_tol=tolerance) for a, b in pairs)
+
+
+def check_same(known: Product, new: Product) -> None:
+    """Refuse a product under a name that another one has; products are immutable.
+
+    Raises
+    ------
+    Conflict
+        If site or revision differ.
+    """
+    if known.site != new.site:
+        raise Conflict(
+            f"Product '{new.name}' exists in site '{known.site}': "
+            "give the product another name in this site."
+        )
+    if known.revision != new.revision:
+        raise Conflict(
+            f"Product '{new.name}' exists with revision {known.revision[:8]} and cannot become "
+            f"{new.revision[:8]}: a new revision needs a new name."
+        )
+
+
+def no_version(site: str, year: int, version: int, known: Iterable[int]) -> NotFound:
+    """The error for a parcel version that is not there or was rolled back."""
+    versions = ", ".join(str(number) for number in sorted(known)) or "none"
+    return NotFound(
+        f"Site '{site}' has no parcels of {year} in version {version}; there are: {versions}."
+    )

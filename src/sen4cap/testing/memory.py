@@ -1,0 +1,336 @@
+"""A store in memory, for tests: the same rules as in SQL, nothing to set up.
+
+It passes the same contract suite as the stores in SQL.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import Any
+
+from sen4cap.domain import (
+    ConfigEntry,
+    ConfigMetadata,
+    Grid,
+    Job,
+    Product,
+    ProductType,
+    Season,
+    Site,
+    Status,
+)
+from sen4cap.domain.job import check_transition
+from sen4cap.errors import Conflict
+from sen4cap.processing import Processor
+from sen4cap.store import rules
+from sen4cap.testing.memory_parcels import MemoryParcels
+
+
+def _json(value: Any) -> Any:
+    """The value as it comes back from a JSON column."""
+    return json.loads(rules.as_json(value))
+
+
+@dataclass(frozen=True)
+class MemorySites:
+    """Sites by short name."""
+
+    kept: dict[str, Site] = field(default_factory=dict)
+
+    def add(self, site: Site) -> Site:
+        """Add a site."""
+        if site.short_name in self.kept:
+            raise rules.taken("Site", site.short_name)
+        self.kept[site.short_name] = site
+        return site
+
+    def get(self, short_name: str) -> Site:
+        """The site of a short name."""
+        if short_name not in self.kept:
+            raise rules.missing("site", short_name, self.kept)
+        return self.kept[short_name]
+
+    def all(self) -> list[Site]:
+        """All sites, sorted by short name."""
+        return [self.kept[name] for name in sorted(self.kept)]
+
+    def replace(self, site: Site) -> None:
+        """Give the site of the same short name new values."""
+        self.get(site.short_name)
+        self.kept[site.short_name] = site
+
+
+@dataclass(frozen=True)
+class MemorySeasons:
+    """Seasons by site and name."""
+
+    sites: MemorySites
+    kept: dict[tuple[str, str], Season] = field(default_factory=dict)
+
+    def add(self, season: Season) -> Season:
+        """Add a season."""
+        others = self.all(season.site)
+        if (season.site, season.name) in self.kept:
+            raise rules.taken(f"Season of site '{season.site}'", season.name)
+        rules.check_nesting(season, others)
+        self.kept[season.site, season.name] = season
+        return season
+
+    def replace(self, season: Season) -> None:
+        """Give the season of the same site and name new values."""
+        before = self.get(season.site, season.name)
+        rules.check_nesting(season, [other for other in self.all(season.site) if other != before])
+        self.kept[season.site, season.name] = season
+
+    def get(self, site: str, name: str) -> Season:
+        """The season of a name."""
+        known = [season.name for season in self.all(site)]
+        if name not in known:
+            raise rules.missing(f"season of site '{site}' named", name, known)
+        return self.kept[site, name]
+
+    def all(self, site: str) -> list[Season]:
+        """The seasons of a site, sorted by start, end and name."""
+        self.sites.get(site)
+        found = [season for season in self.kept.values() if season.site == site]
+        return sorted(found, key=lambda season: (season.start, season.end, season.name))
+
+
+@dataclass(frozen=True)
+class MemoryGrids:
+    """Grids by site, sensor and name."""
+
+    sites: MemorySites
+    kept: dict[tuple[str, str, str], Grid] = field(default_factory=dict)
+
+    def add(self, site: str, grid: Grid) -> Grid:
+        """Add a grid, or keep the finer one."""
+        self.sites.get(site)
+        key = (site, grid.sensor, grid.name)
+        self.kept[key] = rules.finest(self.kept.get(key, grid), grid)
+        return self.kept[key]
+
+    def all(self, site: str) -> list[Grid]:
+        """The grids of a site, sorted by sensor and name."""
+        self.sites.get(site)
+        return [self.kept[key] for key in sorted(self.kept) if key[0] == site]
+
+
+@dataclass(frozen=True)
+class MemoryProducts:
+    """Products by name, and the one that is current in each slot."""
+
+    sites: MemorySites
+    kept: dict[str, Product] = field(default_factory=dict)
+    slots: dict[str, str] = field(default_factory=dict)
+
+    def commit(self, products: Sequence[Product], job_id: int | None = None) -> None:
+        """Add products and let their slots point to them, all or none."""
+        del job_id
+        merged = dict(self.kept)
+        for product in products:
+            self.sites.get(product.site)
+            stored = replace(product, properties=_json(dict(product.properties)))
+            rules.check_same(merged.setdefault(product.name, stored), product)
+        self.kept.update(merged)
+        self.slots.update({product.slot: product.name for product in products})
+
+    def get(self, name: str) -> Product:
+        """The product of a name."""
+        if name not in self.kept:
+            raise rules.no_product(name)
+        return self.kept[name]
+
+    def current(self, slot: str) -> Product | None:
+        """The product that stands in a slot."""
+        return self.kept[self.slots[slot]] if slot in self.slots else None
+
+    def search(
+        self,
+        site: str,
+        *,
+        types: Iterable[ProductType] = (),
+        start: datetime | None = None,
+        end: datetime | None = None,
+        grid: str | None = None,
+        current: bool = True,
+    ) -> list[Product]:
+        """Products of a site with start <= product start < end, by start, grid and name."""
+        self.sites.get(site)
+        wanted = frozenset(types) or frozenset(ProductType)
+        found = [
+            product
+            for product in self.kept.values()
+            if product.site == site
+            and product.type in wanted
+            and (start is None or start <= product.start)
+            and (end is None or product.start < end)
+            and (grid is None or grid == product.grid)
+            and (not current or self.slots[product.slot] == product.name)
+        ]
+        return sorted(found, key=lambda product: (product.start, product.grid, product.name))
+
+
+@dataclass(frozen=True)
+class MemoryConfig:
+    """Declared keys and their values, for all sites and for one."""
+
+    sites: MemorySites
+    declared: dict[str, ConfigMetadata] = field(default_factory=dict)
+    kept: dict[tuple[str, str | None], str] = field(default_factory=dict)
+
+    def sync(self, declared: Iterable[ConfigMetadata]) -> None:
+        """Make metadata equal the declarations; users' values stay, defaults follow."""
+        for key, former in self.declared.items():
+            if self.kept.get((key, None)) == former.default_value:
+                del self.kept[key, None]
+        self.declared.clear()
+        self.declared.update({item.key: item for item in declared})
+        for item in self.declared.values():
+            self.kept.setdefault((item.key, None), item.default_value)
+
+    def metadata(self, prefix: str = "") -> list[ConfigMetadata]:
+        """Declarations whose key starts with `prefix`; sorted by key."""
+        keys = sorted(key for key in self.declared if key.startswith(prefix))
+        return [self.declared[key] for key in keys]
+
+    def entries(self, site: str | None = None, prefix: str = "") -> list[ConfigEntry]:
+        """The value that counts for each key, a site's own before the global one; by key."""
+        if site is not None:
+            self.sites.get(site)
+        keys = sorted({key for key, owner in self.kept if owner in {None, site}})
+        return [self._entry(key, site) for key in keys if key.startswith(prefix)]
+
+    def _entry(self, key: str, site: str | None) -> ConfigEntry:
+        if site is not None and (key, site) in self.kept:
+            return ConfigEntry(key, self.kept[key, site], site, is_default=False)
+        value = self.kept[key, None]
+        declared = self.declared.get(key)
+        is_default = declared is not None and value == declared.default_value
+        return ConfigEntry(key, value, None, is_default=is_default)
+
+    def values(self, site: str | None = None, prefix: str = "") -> dict[str, str]:
+        """As `entries`, values by key."""
+        return {entry.key: entry.value for entry in self.entries(site, prefix)}
+
+    def set(self, key: str, value: str, site: str | None = None) -> None:
+        """Set a value."""
+        declared = self._declaration(key)
+        if site is not None:
+            if not declared.is_site_visible:
+                raise rules.only_global(key)
+            self.sites.get(site)
+        self.kept[key, site] = value
+
+    def unset(self, key: str, site: str | None = None) -> None:
+        """Return to the global value, or to the declared default."""
+        declared = self._declaration(key)
+        if site is not None:
+            self.sites.get(site)
+        self.kept.pop((key, site), None)
+        self.kept.setdefault((key, None), declared.default_value)
+
+    def _declaration(self, key: str) -> ConfigMetadata:
+        if key not in self.declared:
+            family = key.rpartition(".")[0]
+            known = [item.key for item in self.metadata(family)] if family else []
+            raise rules.missing("configuration key", key, known)
+        return self.declared[key]
+
+
+@dataclass(frozen=True)
+class MemoryJobs:
+    """Jobs by number, and each change of their status."""
+
+    sites: MemorySites
+    kept: dict[int, Job] = field(default_factory=dict)
+    events: dict[int, list[tuple[Status, datetime]]] = field(default_factory=dict)
+
+    def add(self, job: Job) -> Job:
+        """Add a job; returns it with its number."""
+        if job.id is not None:
+            raise Conflict(f"Job {job.id} was added before: update it.")
+        self.sites.get(job.site)
+        number = len(self.kept) + 1
+        self.kept[number] = replace(job, id=number, parameters=_json(dict(job.parameters)))
+        self.events[number] = [(job.status, datetime.now(UTC))]
+        return replace(job, id=number)
+
+    def update(self, job: Job) -> Job:
+        """Store status, reason, times and parameters."""
+        if job.id is None or job.id not in self.kept:
+            raise rules.no_job(job.id)
+        before = self.kept[job.id]
+        if before.status != job.status:
+            check_transition(before.status, job.status)
+            self.events[job.id].append((job.status, datetime.now(UTC)))
+        self.kept[job.id] = replace(job, parameters=_json(dict(job.parameters)))
+        return job
+
+    def get(self, number: int) -> Job:
+        """The job of a number."""
+        if number not in self.kept:
+            raise rules.no_job(number)
+        return self.kept[number]
+
+    def all(self, site: str | None = None, limit: int = 100) -> list[Job]:
+        """The newest jobs, newest first."""
+        if site is not None:
+            self.sites.get(site)
+        found = [job for job in self.kept.values() if site in {None, job.site}]
+        return found[::-1][:limit]
+
+    def history(self, number: int) -> list[tuple[Status, datetime]]:
+        """Each status a job had and the instant it came to it, oldest first."""
+        self.get(number)
+        return list(self.events[number])
+
+
+@dataclass(frozen=True)
+class MemoryProcessors:
+    """Installed processors."""
+
+    kept: dict[str, str] = field(default_factory=dict)
+
+    def sync(self, processors: Iterable[Processor]) -> None:
+        """Add or update processors; absent ones stay."""
+        self.kept.update({item.id: item.version for item in processors})
+
+    def versions(self) -> dict[str, str]:
+        """Version by short name, sorted."""
+        return dict(sorted(self.kept.items()))
+
+
+@dataclass(frozen=True)
+class MemoryStore:
+    """All repositories."""
+
+    sites: MemorySites
+    seasons: MemorySeasons
+    grids: MemoryGrids
+    products: MemoryProducts
+    config: MemoryConfig
+    parcels: MemoryParcels
+    jobs: MemoryJobs
+    processors: MemoryProcessors
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
+def memory_store() -> MemoryStore:
+    """A store without anything in it."""
+    sites = MemorySites()
+    return MemoryStore(
+        sites,
+        MemorySeasons(sites),
+        MemoryGrids(sites),
+        MemoryProducts(sites),
+        MemoryConfig(sites),
+        MemoryParcels(sites),
+        MemoryJobs(sites),
+        MemoryProcessors(),
+    )
