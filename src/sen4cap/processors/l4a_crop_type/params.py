@@ -1,0 +1,143 @@
+"""Parameters of the crop type processor.
+
+Keys, defaults and bounds are the original's where it has the parameter.
+
+The settings of the learner were chosen beforehand, from general practice with small tables of many
+correlated columns and few rows in some classes (shallow trees, few columns per tree, subsampling,
+shrinkage), and never tuned on data that an accuracy is reported for.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from pydantic import field_validator
+
+from sen4cap.processing import Params, parameter
+
+
+class Mode(StrEnum):
+    """Sensors that feed the classifier."""
+
+    BOTH = "both"
+    S1_ONLY = "s1-only"
+    S2_ONLY = "s2-only"
+
+
+class CropTypeParams(Params):
+    """What a user may change."""
+
+    mode: Mode = parameter(
+        Mode.BOTH, title="Sensors", description="Which sensors feed the classifier"
+    )
+    lc: str = parameter(
+        "1234",
+        title="Land cover classes",
+        description="Land cover groups to classify, one digit each: 1 annual crops, "
+        "2 permanent crops, 3 grassland, 4 fallow",
+    )
+    min_s2_pix: int = parameter(
+        3,
+        title="Minimum S2 pixels",
+        description="Parcels with fewer valid optical pixels on their clearest date are left out",
+        unit="pixels",
+        ge=0,
+        le=100,
+    )
+    best_s2_pix: int = parameter(
+        10,
+        title="Minimum S2 pixels for training",
+        description="Parcels with fewer valid optical pixels on their clearest date are "
+        "classified but not learnt from",
+        unit="pixels",
+        ge=0,
+        le=100,
+    )
+    pa_min: int = parameter(
+        30,
+        title="Minimum parcels per crop",
+        description="Crops with fewer training parcels are neither learnt nor assessed",
+        unit="parcels",
+        ge=0,
+        le=100,
+    )
+    num_trees: int = parameter(
+        300,
+        title="Number of trees",
+        description="Boosting rounds; 0 predicts the shares of the crops alone, which any model "
+        "has to beat",
+        ge=0,
+        le=1000,
+    )
+    min_node_size: int = parameter(
+        10,
+        title="Minimum node size",
+        description="Smallest number of training parcels in a leaf",
+        unit="parcels",
+        ge=0,
+        le=100,
+    )
+    folds: int = parameter(
+        5,
+        title="Folds",
+        description="Number of models; each judges the parcels of the blocks it has not seen",
+        ge=2,
+        le=10,
+    )
+    block_size: float = parameter(
+        10_000.0,
+        title="Block size",
+        description="Edge of the square blocks whose parcels are judged together",
+        unit="m",
+        ge=100,
+        le=100_000,
+    )
+    seed: int = parameter(
+        42,
+        title="Seed",
+        description="Fixes how blocks are dealt to folds and what the trees draw",
+        ge=0,
+        le=2**31 - 1,
+    )
+    learning_rate: float = parameter(
+        0.05,
+        title="Learning rate",
+        description="Shrinkage of each tree; half of the library's default, because rare crops "
+        "make larger steps diverge",
+        advanced=True,
+        ge=0.001,
+        le=1,
+    )
+    num_leaves: int = parameter(
+        15,
+        title="Leaves per tree",
+        description="Bound of a tree's size; small, because the columns of a time series are "
+        "strongly correlated and declarations hold errors",
+        advanced=True,
+        ge=2,
+        le=255,
+    )
+    feature_fraction: float = parameter(
+        0.3,
+        title="Share of columns per tree",
+        description="Drawn anew for each tree, so that neighbouring dekads do not stand in for "
+        "all others",
+        advanced=True,
+        ge=0.01,
+        le=1,
+    )
+    bagging_fraction: float = parameter(
+        0.7,
+        title="Share of parcels per tree",
+        description="Drawn anew for each tree without replacement",
+        advanced=True,
+        ge=0.1,
+        le=1,
+    )
+
+    @field_validator("lc")
+    @classmethod
+    def _digits(cls, value: str) -> str:
+        if not value or set(value) - set("1234"):
+            raise ValueError("give one or more of the digits 1, 2, 3 and 4")
+        return value

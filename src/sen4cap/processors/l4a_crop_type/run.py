@@ -1,0 +1,190 @@
+"""The crop type step: parcels and markers in, crop per parcel and its accuracy out."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import geopandas as gpd
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from sen4cap.domain import Product, ProductType, Reason, Sensor
+from sen4cap.errors import NoInput
+from sen4cap.geo.home import home_grids
+from sen4cap.processing import Context, Step
+from sen4cap.processing.marker_table import MarkerTable
+from sen4cap.processors.l4a_crop_type.declarations import declared_parcels, mark
+from sen4cap.processors.l4a_crop_type.features import Features, season_features
+from sen4cap.processors.l4a_crop_type.model import Sample, out_of_fold
+from sen4cap.processors.l4a_crop_type.outputs import Classes, crop_table, write_all
+from sen4cap.processors.l4a_crop_type.params import CropTypeParams, Mode
+from sen4cap.processors.l4a_crop_type.scores import Judged, agreement
+from sen4cap.processors.l4a_crop_type.selection import choose, sample_of
+
+ID, VERSION = "s4c_l4a", "1"
+
+REPORTED = ("overall_accuracy", "kappa", "parcels", "reasons")
+"""Figures that stand in the catalog too."""
+
+SENSORS = {
+    Mode.BOTH: (Sensor.S2, Sensor.S1),
+    Mode.S2_ONLY: (Sensor.S2,),
+    Mode.S1_ONLY: (Sensor.S1,),
+}
+
+
+def run(ctx: Context, params: CropTypeParams, step: Step) -> Product:
+    """The crop type product of the season.
+
+    Raises
+    ------
+    NoInput
+        If there are no parcels, no crop look-up table or no markers, or fewer than two crops
+        that are common enough to learn.
+    InvalidParameter
+        If the parcels lie in fewer blocks than there are folds, or the learner diverged.
+    """
+    prepared = prepare(ctx, params)
+    probability = out_of_fold(
+        prepared.sample,
+        params,
+        ctx.cores,
+        lambda share, text: ctx.progress(0.3 + 0.6 * share, text),
+    )
+    ctx.progress(0.9, "tables")
+    return _written(ctx, step, prepared, probability, _document(params, prepared, probability))
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """What the learner gets, and what became of the other parcels."""
+
+    parcels: gpd.GeoDataFrame
+    """All declared parcels, sorted by `NewID`; `reason` is empty for those of the sample."""
+    features: Features
+    """Of the parcels that could be judged before they were looked at."""
+    sample: Sample
+    """The parcels to judge, in the order of `parcels`."""
+    classes: Classes
+    """Code and name of each class of the sample."""
+
+
+def prepare(ctx: Context, params: CropTypeParams) -> Prepared:
+    """Parcels, features and folds of the season; errors as in `run`."""
+    ctx.progress(0.0, "parcels")
+    parcels = declared_parcels(ctx.parcels.path, _lut(ctx), params.lc)
+    homes = _homes(ctx, params, parcels)
+    parcels["reason"] = _located(parcels, homes)
+    candidate = (parcels["reason"] == "").to_numpy(bool)
+    candidates = parcels[candidate]
+    ctx.progress(0.1, "features")
+    numbers = pl.DataFrame({"parcel": candidates["NewID"].to_numpy(np.int64)})
+    features = _features(ctx, homes.join(numbers, on="parcel", how="semi"))
+    chosen = choose(candidates["CT_decl"].to_numpy(np.int64), features, params)
+    parcels.loc[candidate, "reason"] = chosen.reason
+    sample, classes = sample_of(candidates, features, chosen, params)
+    return Prepared(parcels, features, sample, classes)
+
+
+def _lut(ctx: Context) -> Path:
+    if ctx.lut is None:
+        raise NoInput(
+            f"Site '{ctx.site.short_name}' has no crop look-up table for {ctx.season.year}: "
+            "import one with 'sen4cap lpis import --lut'."
+        )
+    return ctx.lut
+
+
+def _homes(ctx: Context, params: CropTypeParams, parcels: gpd.GeoDataFrame) -> pl.DataFrame:
+    """`parcel`, `geom_hash` and `grid`, a row per sensor that has a grid over the parcel."""
+    geometries, crs = parcels.geometry.to_numpy(), parcels.crs.to_string()
+    frames = [
+        pl.DataFrame(
+            {
+                "parcel": parcels["NewID"].to_numpy(np.int64),
+                "geom_hash": parcels["geom_hash"].to_list(),
+                "grid": home_grids(geometries, crs, ctx.sensor_grids(sensor)).tolist(),
+            },
+            schema={"parcel": pl.Int64, "geom_hash": pl.String, "grid": pl.String},
+        )
+        for sensor in SENSORS[params.mode]
+    ]
+    return pl.concat(frames).filter(pl.col("grid") != "")
+
+
+def _located(parcels: gpd.GeoDataFrame, homes: pl.DataFrame) -> NDArray[np.str_]:
+    """Reasons of the parcels, with those that lie on no grid marked."""
+    somewhere = np.isin(parcels["NewID"].to_numpy(np.int64), homes["parcel"].to_numpy())
+    reason = mark(parcels["reason"].to_numpy(str), ~somewhere, Reason.OUTSIDE_GRID)
+    if (reason != "").all():
+        counts = ", ".join(f"{code} {count}" for code, count in sorted(Counter(reason).items()))
+        raise NoInput(
+            f"No parcel can be judged ({counts or 'there is none'}): "
+            "check the parcels, the crop look-up table and the rasters."
+        )
+    return reason
+
+
+def _features(ctx: Context, homes: pl.DataFrame) -> Features:
+    table = MarkerTable(ctx.folder("s4c_mdb1", ctx.season.name))
+    optical = frozenset(grid.name for grid in ctx.sensor_grids(Sensor.S2))
+    return season_features(table, ctx.season, ctx.season.bounds(ctx.site.zone), homes, optical)
+
+
+def _document(
+    params: CropTypeParams, prepared: Prepared, probability: NDArray[np.float32]
+) -> dict[str, Any]:
+    parcels, sample = prepared.parcels, prepared.sample
+    left_out = parcels["reason"] != ""
+    area = parcels.loc[~left_out, "Area_meters"].to_numpy(float)
+    judged = Judged(sample.target, probability, area)
+    return {
+        **agreement(judged, prepared.classes, Counter(parcels.loc[left_out, "reason"])),
+        "training_parcels": int(sample.teaches.sum()),
+        "features": len(prepared.features.names),
+        "stale_observations_left_out": prepared.features.stale,
+        "parcels_per_fold": np.bincount(sample.fold, minlength=params.folds).tolist(),
+        "parameters": params.model_dump(mode="json", by_alias=True),
+    }
+
+
+def _name(ctx: Context, step: Step) -> str:
+    season = ctx.season
+    return (
+        f"S2AGRI_S4C_L4A_PRD_S{ctx.site.short_name}"
+        f"_V{season.start:%Y%m%d}_{season.end:%Y%m%d}_r{step.revision[:8]}"
+    )
+
+
+def _written(
+    ctx: Context,
+    step: Step,
+    prepared: Prepared,
+    probability: NDArray[np.float32],
+    document: dict[str, Any],
+) -> Product:
+    name, classes = _name(ctx, step), prepared.classes
+    judged = (prepared.parcels["reason"] == "").to_numpy(bool)
+    table = crop_table(prepared.parcels, judged, probability, prepared.sample.fold, classes)
+    folder = ctx.folder(ID, name, "VECTOR_DATA")
+    start, after = ctx.season.bounds(ctx.site.zone)
+    return Product(
+        name=name,
+        site=ctx.site.short_name,
+        type=ProductType.L4A,
+        grid="",
+        season=ctx.season.name,
+        start=start,
+        end=after - timedelta(seconds=1),
+        revision=step.revision,
+        assets=write_all(ctx, folder, table, document, classes),
+        footprint=ctx.site.footprint,
+        processor=f"{ID}/{VERSION}",
+        parents=tuple(product.name for product in step.inputs),
+        properties={key: document[key] for key in REPORTED},
+    )

@@ -1,0 +1,125 @@
+"""Which parcels are counted on which grid, and the pixels that they cover there.
+
+Both follow from the parcel set and the grids alone, are worked out once and kept in the archive
+under a name that says what they were made from.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pyproj
+import shapely
+
+from sen4cap.domain import Grid, Reason, revision_of
+from sen4cap.errors import InputRefused, NoInput
+from sen4cap.geo.coverage import CoverageIndex, build_coverage
+from sen4cap.geo.crs import reproject
+from sen4cap.geo.home import home_grids
+from sen4cap.geo.vector import read_parcels
+from sen4cap.processing import Context
+
+WITHOUT_AREA = (Reason.NO_GEOMETRY, Reason.EMPTY_GEOMETRY, Reason.INVALID_GEOMETRY)
+COLUMNS = ("NewID", "geom_hash", "is_deleted", "reason")
+
+
+@dataclass(frozen=True)
+class Homes:
+    """The parcels of the context's parcel set that are at home on one grid."""
+
+    ctx: Context
+    grid: str
+    """Name of the grid."""
+
+    @property
+    def key(self) -> str:
+        """16 hex digits for the parcel set and the grids among which homes are chosen."""
+        grids = [(item.name, item.key) for item in self._candidates]
+        return revision_of("home", self.ctx.parcels.digest, grids)[:16]
+
+    @cached_property
+    def current(self) -> pl.DataFrame:
+        """Columns `parcel` and `geom_hash`, sorted by parcel."""
+        path = self._path(self.key)
+        if not path.exists():
+            with self.ctx.write(path) as temporary:
+                self._choose().write_parquet(temporary, compression="zstd", compression_level=1)
+        return self._read(path)
+
+    def earlier(self, key: str) -> pl.DataFrame | None:
+        """`current` as it was under another key; None where it is not kept any more."""
+        path = self._path(key)
+        return self._read(path) if path.exists() else None
+
+    def coverage(self, raster: Grid, buffer: float) -> CoverageIndex:
+        """Pixels of a raster's grid that the parcels cover, less a rim of `buffer` metres.
+
+        Raises
+        ------
+        InputRefused
+            If there is a rim to leave out and the grid is not in units of length.
+        """
+        key = revision_of("coverage", self.key, self.grid, raster.key, buffer)[:16]
+        path = self.ctx.folder("index", f"coverage-{key}.npz")
+        if path.exists():
+            return CoverageIndex.load(path)
+        index = self._cover(raster, buffer)
+        with self.ctx.write(path) as temporary:
+            index.save(temporary)
+        return index
+
+    @property
+    def _candidates(self) -> tuple[Grid, ...]:
+        own = [item for item in self.ctx.grids if item.name == self.grid]
+        if not own:
+            raise NoInput(
+                f"Site '{self.ctx.site.short_name}' has no grid '{self.grid}': "
+                "ingest the products of that grid again."
+            )
+        return self.ctx.sensor_grids(own[0].sensor)
+
+    def _path(self, key: str) -> Path:
+        return self.ctx.folder("index", f"home-{key}.parquet")
+
+    def _read(self, path: Path) -> pl.DataFrame:
+        at_home = pl.scan_parquet(path).filter(pl.col("grid") == self.grid)
+        return at_home.select("parcel", "geom_hash").collect()
+
+    @cached_property
+    def _parcels(self) -> Any:
+        frame = read_parcels(self.ctx.parcels.path, COLUMNS)
+        return frame[~(frame["is_deleted"] | frame["reason"].isin(WITHOUT_AREA))]
+
+    def _choose(self) -> pl.DataFrame:
+        frame = self._parcels
+        home = home_grids(frame.geometry.to_numpy(), frame.crs.to_string(), self._candidates)
+        columns = {
+            "parcel": frame["NewID"].to_numpy(np.int64),
+            "geom_hash": frame["geom_hash"].to_list(),
+            "grid": home.tolist(),
+        }
+        schema = {"parcel": pl.Int64(), "geom_hash": pl.String(), "grid": pl.String()}
+        return pl.DataFrame(columns, schema=schema).sort("parcel")
+
+    def _cover(self, raster: Grid, buffer: float) -> CoverageIndex:
+        here = self._parcels["NewID"].isin(self.current["parcel"].to_list())
+        frame = self._parcels[here]
+        geometries = reproject(frame.geometry.to_numpy(), frame.crs.to_string(), raster.crs)
+        if buffer:
+            geometries = shapely.buffer(geometries, -buffer / _metres_per_unit(raster))
+        hashes = frame["geom_hash"].to_numpy(str)
+        return build_coverage(frame["NewID"].to_numpy(np.int64), hashes, geometries, raster)
+
+
+def _metres_per_unit(grid: Grid) -> float:
+    crs = pyproj.CRS.from_user_input(grid.crs)
+    if not crs.is_projected:
+        raise InputRefused(
+            f"Grid '{grid.name}' is in degrees: set processor.s4c_mdb1.buffer to 0 for it."
+        )
+    return float(crs.axis_info[0].unit_conversion_factor)

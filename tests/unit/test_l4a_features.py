@@ -1,0 +1,96 @@
+"""Features of a season from the marker table."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import numpy as np
+import polars as pl
+import pytest
+
+from sen4cap.domain import Season
+from sen4cap.errors import NoInput
+from sen4cap.processing.marker_table import MarkerTable
+from sen4cap.processors.l4a_crop_type import features as module
+from sen4cap.processors.l4a_crop_type.features import columns_of, season_features
+
+SEASON = Season("s", "2020", date(2020, 1, 1), date(2020, 3, 31))
+BETWEEN = SEASON.bounds(ZoneInfo("UTC"))
+HOMES = pl.DataFrame({"parcel": [4, 7, 9], "geom_hash": ["a", "b", "c"], "grid": ["g", "g", "g"]})
+
+
+def table(folder: Path) -> MarkerTable:
+    rows = [
+        (4, date(2020, 2, 29), "g", 0.25, 8.0, "a"),
+        (4, date(2020, 2, 21), "g", 0.75, 20.0, "a"),
+        (4, date(2020, 1, 1), "g", 0.5, 6.0, "a"),
+        (7, date(2020, 3, 31), "g", 0.5, 2.0, "b"),
+        (7, date(2020, 3, 30), "other", 0.9, 99.0, "b"),
+        (9, date(2020, 3, 30), "g", 0.9, 99.0, "former"),
+    ]
+    frame = pl.DataFrame(
+        {
+            "parcel": [row[0] for row in rows],
+            "time": [datetime(*row[1].timetuple()[:3], 10, tzinfo=UTC) for row in rows],
+            "grid": [row[2] for row in rows],
+            "orbit": pl.Series([8] * len(rows), dtype=pl.Int16),
+            "mean": [row[3] for row in rows],
+            "stdev": [0.125] * len(rows),
+            "count": [row[4] for row in rows],
+            "valid_fraction": [1.0] * len(rows),
+            "geom_hash": [row[5] for row in rows],
+            "generation": [1] * len(rows),
+            "product": ["p"] * len(rows),
+            "revision": ["0" * 8] * len(rows),
+        }
+    )
+    store = MarkerTable(folder)
+    store.append("ndvi", frame, name="one")
+    return store
+
+
+def values(found: module.Features, name: str) -> list[float]:
+    return found.values[:, found.names.index(name)].tolist()
+
+
+def test_dekads_of_a_leap_year(tmp_path: Path) -> None:
+    found = season_features(table(tmp_path), SEASON, BETWEEN, HOMES, frozenset({"g"}))
+    assert values(found, "ndvi_mean_d06") == pytest.approx([0.5, np.nan, np.nan], nan_ok=True)
+    assert values(found, "ndvi_mean_d01") == pytest.approx([0.5, np.nan, np.nan], nan_ok=True)
+    assert values(found, "ndvi_mean_d09") == pytest.approx([np.nan, 0.5, np.nan], nan_ok=True)
+    assert values(found, "ndvi_stdev_d09") == pytest.approx([np.nan, 0.125, np.nan], nan_ok=True)
+    assert values(found, "ndvi_count") == [3, 1, 0]
+    assert np.isnan(values(found, "ndvi_mean_d02")).all()
+    np.testing.assert_array_equal(found.pixels, np.array([20, 2, np.nan], np.float32))
+    assert found.seen.tolist() == [True, True, False]
+    assert found.stale == 1
+
+
+def test_chunks_give_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = table(tmp_path)
+    whole = season_features(store, SEASON, BETWEEN, HOMES, frozenset({"g"}))
+    monkeypatch.setattr(module, "CHUNK", 2)
+    pieces = season_features(store, SEASON, BETWEEN, HOMES, frozenset({"g"}))
+    np.testing.assert_array_equal(whole.values, pieces.values)
+    np.testing.assert_array_equal(whole.pixels, pieces.pixels)
+
+
+def test_columns_hold_no_year() -> None:
+    winter = Season("s", "w", date(2019, 11, 1), date(2020, 2, 10))
+    names = columns_of("ndvi", winter)
+    assert names[:3] == ("ndvi_mean_d31", "ndvi_mean_d32", "ndvi_mean_d33")
+    later = Season("s", "w", date(2023, 11, 1), date(2024, 2, 10))
+    assert names == columns_of("ndvi", later)
+    assert len(names) == 2 * 10 + 11
+
+
+def test_pixels_are_those_of_sentinel_2(tmp_path: Path) -> None:
+    found = season_features(table(tmp_path), SEASON, BETWEEN, HOMES, frozenset())
+    assert np.isnan(found.pixels).all()
+
+
+def test_no_markers_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(NoInput, match="run 'sen4cap run s4c_mdb1' first"):
+        season_features(MarkerTable(tmp_path), SEASON, BETWEEN, HOMES, frozenset())
