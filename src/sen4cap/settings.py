@@ -21,9 +21,9 @@ class Settings(BaseSettings):
         default_factory=lambda: Path.home() / "sen4cap",
         description="Folder of the embedded database and, unless set apart, of the archive.",
     )
-    archive: Path | None = Field(None, description="Root folder of all products.")
+    archive: Path | None = Field(default=None, description="Root folder of all products.")
     database_url: SecretStr | None = Field(
-        None,
+        default=None,
         description="SQLAlchemy URL, for example postgresql+psycopg://user:password@host/sen4cap; "
         "by default an SQLite file in `home`.",
     )
@@ -37,6 +37,11 @@ class Settings(BaseSettings):
     def archive_root(self) -> Path:
         """Root folder of all products, absolute."""
         return (self.archive or self.home / "archive").expanduser().absolute()
+
+    @property
+    def is_embedded(self) -> bool:
+        """Whether the database is the SQLite file that comes with the installation."""
+        return self.database_url is None
 
     @property
     def url(self) -> str:

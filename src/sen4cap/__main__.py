@@ -1,0 +1,5 @@
+"""`python -m sen4cap`."""
+
+from sen4cap.cli import main
+
+main()

@@ -1,0 +1,60 @@
+"""Configuration: what can be set, what is set, and by whom."""
+
+from __future__ import annotations
+
+from sen4cap.app.system import System
+from sen4cap.domain import ConfigEntry, ConfigMetadata
+from sen4cap.errors import InvalidParameter, NotFound
+from sen4cap.processing import as_text, parameters_of, processors, validate
+
+
+def describe(system: System, prefix: str = "") -> list[tuple[ConfigMetadata, ConfigEntry]]:
+    """Every declared key with the value that holds for all sites."""
+    entries = {
+        entry.key: entry
+        for entry in system.store.config.entries(prefix=prefix)
+        if entry.site is None
+    }
+    return [(row, entries[row.key]) for row in system.store.config.metadata(prefix)]
+
+
+def get_value(system: System, key: str, site: str | None = None) -> str:
+    """The value that holds for a site, or for all.
+
+    Raises
+    ------
+    NotFound
+        If there is no such key.
+    """
+    values = system.store.config.values(site=site, prefix=key)
+    if key not in values:
+        raise NotFound(f"There is no configuration key '{key}': see 'sen4cap config list'.")
+    return values[key]
+
+
+def set_value(system: System, key: str, value: str, site: str | None = None) -> str:
+    """Set a value for a site or for all; returns it as stored.
+
+    Raises
+    ------
+    InvalidParameter
+        If it is of the wrong type or out of bounds.
+    NotFound
+        If there is no such key or site.
+    """
+    if site is not None:
+        system.store.sites.get(site)
+    stored = _checked(key, value)
+    system.store.config.set(key, stored, site)
+    return stored
+
+
+def _checked(key: str, value: str) -> str:
+    for item in processors().values():
+        for declared in parameters_of(item.params):
+            if key == f"processor.{item.id}.{declared.key}":
+                valid = validate(item.id, item.params, {declared.key: value})
+                return as_text(getattr(valid, declared.name))
+    if not key:
+        raise InvalidParameter("A configuration key is needed.")
+    raise NotFound(f"There is no configuration key '{key}': see 'sen4cap config list'.")

@@ -1,0 +1,121 @@
+"""Reports: pages that people read, made from products."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sen4cap.app.markers import marker_root
+from sen4cap.app.system import System
+from sen4cap.domain import Asset, Product, ProductType, Role, Season
+from sen4cap.processing import write_whole
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from geopandas import GeoDataFrame
+
+    from sen4cap.processing.marker_table import MarkerTable
+    from sen4cap.reports import ParcelCurve
+
+CURVE_MARKERS = ("ndvi",)
+"""Markers to draw the curve of, the first that is there."""
+
+
+def with_report(system: System, product: Product, season: Season) -> Product:
+    """The product with its page as a further asset, where there is a page for its type."""
+    from dataclasses import replace
+
+    if product.type is not ProductType.L4A:
+        return product
+    path = Path(product.asset("accuracy.json").href).parent.parent / "report.html"
+    write_crop_report(system, product, season, path)
+    page = Asset("report.html", str(path), Role.OVERVIEW, "text/html")
+    return replace(product, assets=(*product.assets, page))
+
+
+def write_crop_report(
+    system: System,
+    product: Product,
+    season: Season,
+    path: Path,
+    truth: pd.DataFrame | None = None,
+) -> None:
+    """Write the page of a crop type product; with `truth` it compares with what grew."""
+    from sen4cap import __version__
+    from sen4cap.geo.vector import read_parcels
+    from sen4cap.reports import CropReport, parcel_to_show, with_truth
+    from sen4cap.reports import write_crop_report as write
+
+    accuracy = Path(product.asset("accuracy.json").href)
+    parcels = read_parcels(Path(product.asset("CropType.parquet").href))
+    table = parcels if truth is None else with_truth(parcels, truth)
+    lut = system.store.parcels.lut(product.site, season.year)
+    names = dict(zip(lut["ctnuml4a"], lut["ctl4a"], strict=True)) if lut is not None else {}
+    report = CropReport(
+        title=f"Crop types: {product.site}, season {season.name}",
+        site=system.store.sites.get(product.site),
+        season=season,
+        parcels=table,
+        accuracy=json.loads(accuracy.read_text("utf-8")),
+        curve=_curve(system, season, parcels, parcel_to_show(parcels)),
+        class_names=names,
+        products=_sources(system, season),
+        files=[Path(asset.href) for asset in product.assets],
+        provenance={"Made with": f"sen4cap {__version__}", "Product": product.name},
+    )
+    with write_whole(path) as temporary:
+        write(temporary, report)
+
+
+def _sources(system: System, season: Season) -> list[Product]:
+    """What the season's maps are made from."""
+    first, after = season.bounds(system.store.sites.get(season.site).zone)
+    kinds = (ProductType.L2A, ProductType.L3B, ProductType.MARKERS)
+    return system.store.products.search(season.site, types=kinds, start=first, end=after)
+
+
+def _curve(
+    system: System, season: Season, parcels: GeoDataFrame, number: int
+) -> ParcelCurve | None:
+    """The curve of one parcel, beside the middle of the crops it is declared and predicted as."""
+    import polars as pl
+
+    from sen4cap.processing.marker_table import MarkerTable
+    from sen4cap.reports import ParcelCurve
+
+    table = MarkerTable(marker_root(system, season.site, season.name))
+    marker = next((name for name in CURVE_MARKERS if name in table.markers()), None)
+    if marker is None:
+        return None
+    series = table.series(number).filter(pl.col("marker") == marker).sort("time")
+    times = sorted({item.start for item in _sources(system, season)})
+    return ParcelCurve(
+        parcel=number,
+        series=series.select("time", "mean", "stdev", "count").to_pandas(),
+        acquisitions=times,
+        references=_references(table, marker, parcels, number),
+        marker=marker.upper(),
+    )
+
+
+def _references(
+    table: MarkerTable, marker: str, parcels: GeoDataFrame, number: int
+) -> dict[str, pd.DataFrame]:
+    """Median curve of the parcels that agree, for the crops this one is said to be."""
+    import polars as pl
+
+    row = parcels.loc[parcels["NewID"] == number].iloc[0]
+    agree = parcels[(parcels["CT_decl"] == parcels["CT_pred_1"]).fillna(value=False)]
+    found = {}
+    for said, what in (("CT_decl", "declared"), ("CT_pred_1", "predicted")):
+        if row.isna()[said]:
+            continue
+        same = agree.loc[agree["CT_decl"] == row[said], ["NewID", "CT_decl_name"]]
+        if same.empty:
+            continue
+        chosen = pl.DataFrame({"parcel": same["NewID"].to_numpy()})
+        rows = table.read(marker).join(chosen, on="parcel", how="semi")
+        median = rows.group_by("time").agg(pl.col("mean").median()).sort("time")
+        found[f"{what}: {same['CT_decl_name'].iloc[0]}"] = median.to_pandas()
+    return found

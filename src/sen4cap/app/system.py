@@ -1,0 +1,64 @@
+"""An installation that is open for work."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from sen4cap.app.ports import Store
+from sen4cap.domain import ConfigMetadata
+from sen4cap.processing import config_metadata, processors
+from sen4cap.settings import Settings
+
+
+@dataclass(frozen=True)
+class System:
+    """Store, archive and settings, passed to every verb."""
+
+    settings: Settings
+    store: Store
+
+    @property
+    def archive(self) -> Path:
+        """Root folder of all products."""
+        return self.settings.archive_root
+
+
+@contextmanager
+def session(settings: Settings | None = None) -> Iterator[System]:
+    """An installation that is open, its declared parameters up to date; closed at the end.
+
+    Raises
+    ------
+    ServiceUnavailable
+        If the database cannot be reached.
+    Conflict
+        If its tables are not those of this version.
+    """
+    from sen4cap.store import open_store
+
+    settings = settings or Settings()
+    with closing(open_store(settings.url)) as store:
+        if settings.is_embedded:
+            store.upgrade()
+        store.check_current()
+        system = System(settings, store)
+        sync_config(system)
+        yield system
+
+
+def declared_config() -> tuple[ConfigMetadata, ...]:
+    """Every configuration key of every installed processor."""
+    return tuple(
+        row
+        for item in processors().values()
+        for row in config_metadata(item.id, item.category, item.params)
+    )
+
+
+def sync_config(system: System) -> None:
+    """Write the declared parameters into the store; values that a user set stay."""
+    system.store.processors.sync(processors().values())
+    system.store.config.sync(declared_config())
