@@ -89,12 +89,16 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[Any]], title: str = ""
 @contextmanager
 def progress_bar() -> Iterator[Callable[[float, str], None]]:
     """Yield a function (share done, message) that moves a bar on stderr; silent in a pipe."""
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield lambda _share, _message: None
+        return
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
         TaskProgressColumn(),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+    with Progress(*columns, console=console, transient=True) as bar:
         task = bar.add_task("", total=1.0)
         yield lambda share, message: bar.update(task, completed=share, description=message)

@@ -1,1 +1,1 @@
-"""."""
+"""The shared science: arrays in, arrays out."""

@@ -28,18 +28,18 @@ class CropTypeParams(Params):
     """What a user may change."""
 
     mode: Mode = parameter(
-        Mode.BOTH, title="Sensors", description="Which sensors feed the classifier"
+        Mode.BOTH, title="Sensors", description="Which sensors feed the classifier."
     )
     lc: str = parameter(
         "1234",
         title="Land cover classes",
         description="Land cover groups to classify, one digit each: 1 annual crops, "
-        "2 permanent crops, 3 grassland, 4 fallow",
+        "2 permanent crops, 3 grassland, 4 fallow.",
     )
     min_s2_pix: int = parameter(
         3,
         title="Minimum S2 pixels",
-        description="Parcels with fewer valid optical pixels on their clearest date are left out",
+        description="Parcels with fewer valid optical pixels on their clearest date are left out.",
         unit="pixels",
         ge=0,
         le=100,
@@ -48,7 +48,7 @@ class CropTypeParams(Params):
         10,
         title="Minimum S2 pixels for training",
         description="Parcels with fewer valid optical pixels on their clearest date are "
-        "classified but not learnt from",
+        "classified but not learnt from.",
         unit="pixels",
         ge=0,
         le=100,
@@ -56,7 +56,7 @@ class CropTypeParams(Params):
     pa_min: int = parameter(
         30,
         title="Minimum parcels per crop",
-        description="Crops with fewer training parcels are neither learnt nor assessed",
+        description="Crops with fewer training parcels are neither learnt nor assessed.",
         unit="parcels",
         ge=0,
         le=100,
@@ -65,14 +65,14 @@ class CropTypeParams(Params):
         300,
         title="Number of trees",
         description="Boosting rounds; 0 predicts the shares of the crops alone, which any model "
-        "has to beat",
+        "has to beat.",
         ge=0,
         le=1000,
     )
     min_node_size: int = parameter(
         10,
         title="Minimum node size",
-        description="Smallest number of training parcels in a leaf",
+        description="Smallest number of training parcels in a leaf.",
         unit="parcels",
         ge=0,
         le=100,
@@ -80,14 +80,14 @@ class CropTypeParams(Params):
     folds: int = parameter(
         5,
         title="Folds",
-        description="Number of models; each judges the parcels of the blocks it has not seen",
+        description="Number of models; each judges the parcels of the blocks it has not seen.",
         ge=2,
         le=10,
     )
     block_size: float = parameter(
         10_000.0,
         title="Block size",
-        description="Edge of the square blocks whose parcels are judged together",
+        description="Edge of the square blocks whose parcels are judged together.",
         unit="m",
         ge=100,
         le=100_000,
@@ -95,7 +95,7 @@ class CropTypeParams(Params):
     seed: int = parameter(
         42,
         title="Seed",
-        description="Fixes how blocks are dealt to folds and what the trees draw",
+        description="Fixes how blocks are dealt to folds and what the trees draw.",
         ge=0,
         le=2**31 - 1,
     )
@@ -103,7 +103,7 @@ class CropTypeParams(Params):
         0.05,
         title="Learning rate",
         description="Shrinkage of each tree; half of the library's default, because rare crops "
-        "make larger steps diverge",
+        "make larger steps diverge.",
         advanced=True,
         ge=0.001,
         le=1,
@@ -112,7 +112,7 @@ class CropTypeParams(Params):
         15,
         title="Leaves per tree",
         description="Bound of a tree's size; small, because the columns of a time series are "
-        "strongly correlated and declarations hold errors",
+        "strongly correlated and declarations hold errors.",
         advanced=True,
         ge=2,
         le=255,
@@ -121,7 +121,7 @@ class CropTypeParams(Params):
         0.3,
         title="Share of columns per tree",
         description="Drawn anew for each tree, so that neighbouring dekads do not stand in for "
-        "all others",
+        "all others.",
         advanced=True,
         ge=0.01,
         le=1,
@@ -129,7 +129,7 @@ class CropTypeParams(Params):
     bagging_fraction: float = parameter(
         0.7,
         title="Share of parcels per tree",
-        description="Drawn anew for each tree without replacement",
+        description="Drawn anew for each tree without replacement.",
         advanced=True,
         ge=0.1,
         le=1,
