@@ -59,8 +59,7 @@ def classify(terminal: Any, seed: int) -> dict[str, Path]:
     """Crop types in five folds of 1 km blocks; the files of the product by name."""
     done = terminal(
         *("run", "s4c_l4a", "demarke", "2017", "--seed", seed),
-        *("--folds", 5, "--block-size", 1000, "--pa-min", 1, "--best-s2-pix", 0),
-        *("--min-s2-pix", 0),
+        *("--folds", 5, "--block-size", 1000, "--pa-min", 1, "--min-s2-pix", 0),
     )
     item = terminal("product", "show", done["made"][0])
     return {name: Path(asset["href"]) for name, asset in item["assets"].items()}
