@@ -31,13 +31,14 @@ def main() -> None:
             scenes = system.store.products.search(SITE, types=[ProductType.L2A])
             maps = system.store.products.search(SITE, types=[ProductType.L4A])
             parcels = system.store.parcels.current(SITE, YEAR)
+            season = system.store.seasons.get(SITE, SEASON)
         assert parcels is not None
         crops = read_parcels(Path(maps[0].asset("CropType.parquet").href))
         clearest = min(scenes, key=lambda item: float(item.properties["eo:cloud_cover"]))
         assets = tuple(clearest.asset(band) for band in BANDS)
         OUT.mkdir(parents=True, exist_ok=True)
         scene = season_picture(assets, pixels=900)
-        table = MarkerTable(done.home / "archive" / SITE / "s4c_mdb1" / SEASON)
+        table = MarkerTable.of(settings.archive_root, season)
         figure = draw(scene, crops, table)
         figure.savefig(OUT / "overview.png", dpi=110, metadata={"Software": None})
         print(f"{OUT / 'overview.png'}: scene of {clearest.date}, {len(crops)} parcels")
@@ -56,7 +57,7 @@ def draw(scene: bytes, crops: gpd.GeoDataFrame, table: MarkerTable) -> Figure:
     codes = sorted(crops["CT_pred_1"].dropna().unique())
     colours = dict(zip(codes, palette(len(codes)), strict=True))
     names = crops.dropna(subset="CT_pred_1").groupby("CT_pred_1")["CT_pred_1_name"].first()
-    rows = table.read("ndvi").to_pandas()
+    rows = table.read("ndvi", columns=("parcel", "time", "mean")).to_pandas()
     for code in codes:
         chosen = crops.loc[(crops["CT_pred_1"] == code), "NewID"]
         curve = rows[rows["parcel"].isin(chosen)].groupby("time")["mean"].median()

@@ -28,7 +28,7 @@ class Settings(BaseSettings):
         "by default an SQLite file in `home`.",
     )
     cores: int = Field(
-        default_factory=lambda: len(os.sched_getaffinity(0)),
+        default_factory=lambda: os.cpu_count() or 1,
         ge=1,
         description="Threads that one step may use.",
     )

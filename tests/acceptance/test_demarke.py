@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sqlite3
 import sys
 from collections.abc import Callable
@@ -60,6 +61,25 @@ def test_same_tables_on_both_databases_and_when_run_twice(
     for name in ("CropType.parquet", "CropType.csv", "CropType.gpkg", "accuracy.json"):
         contents = [files[name].read_bytes() for files in products]
         assert contents[0] == contents[1] == contents[2], name
+
+
+def test_a_series_in_two_folders_is_one_grid(terminal: Any, data: Path, tmp_path: Path) -> None:
+    """All 13 dates reach the parcel, whatever folders their rasters came in."""
+    terminal("site", "create", "De Marke", "--short", "demarke")
+    terminal("season", "create", "demarke", "2017", "--start", "2017-01-01", "--end", "2017-12-31")
+    columns = ("--parcel-id-cols", "parcel_id", "--crop-code-col", "crop_code")
+    terminal("lpis", "import", "demarke", 2017, data / "parcels.gpkg", *columns)
+    rasters = sorted((data / "ndvi").glob("NDVI_2017*.tif"))
+    for name, part in (("winter", rasters[:5]), ("autumn", rasters[5:])):
+        (tmp_path / name).mkdir()
+        for raster in part:
+            shutil.copy(raster, tmp_path / name)
+        terminal("product", "ingest", "demarke", tmp_path / name)
+    terminal("run", "s4c_mdb1", "demarke", "2017")
+    assert [grid["name"] for grid in terminal("site", "show", "demarke")["grids"]] == ["winter"]
+    series = terminal("marker", "show", "demarke", "2017", "1526985")
+    assert len(series) == 11
+    assert {row["time"][5:7] for row in series} >= {"02", "05", "07", "10"}
 
 
 def test_a_second_run_adds_nothing(terminal: Any, data: Path, tmp_path: Path) -> None:

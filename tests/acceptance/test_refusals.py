@@ -37,7 +37,7 @@ def farm(terminal: Terminal, tmp_path: Path) -> Terminal:
     terminal(*importing(tmp_path / "fields.gpkg"), "--lut", tmp_path / "lut.csv")
     (tmp_path / "ndvi").mkdir()
     write_raster(tmp_path / "ndvi" / "NDVI_2018-05-04.tif", GRID, values(), nodata=0)
-    terminal("product", "ingest", "farm", tmp_path / "ndvi")
+    terminal("product", "ingest", "farm", tmp_path / "ndvi", "--scale", 0.004)
     return terminal
 
 
@@ -140,6 +140,14 @@ def raster_elsewhere(folder: Path) -> tuple[object, ...]:
     return ingesting(folder / "far")
 
 
+def index_without_scale(folder: Path) -> tuple[object, ...]:
+    return ingesting(folder / "ndvi")
+
+
+def grid_of_another_name(folder: Path) -> tuple[object, ...]:
+    return (*ingesting(folder / "ndvi"), "--scale", "0.004", "--grid", "other")
+
+
 def unreadable_date(folder: Path) -> tuple[object, ...]:
     (folder / "dates").mkdir()
     shutil.copy(folder / "ndvi" / "NDVI_2018-05-04.tif", folder / "dates" / "NDVI_2018-13-45.tif")
@@ -159,6 +167,8 @@ def unreadable_date(folder: Path) -> tuple[object, ...]:
         (truncated_raster, 3, ["NDVI_2018-05-09.tif"]),
         (raster_elsewhere, 3, ["NDVI_2018-05-09.tif", "site"]),
         (unreadable_date, 3, ["NDVI_2018-13-45.tif"]),
+        (index_without_scale, 3, ["ndvi", "--scale"]),
+        (grid_of_another_name, 3, ["'other'", "'ndvi'"]),
     ],
 )
 def test_bad_input_changes_nothing(
@@ -271,3 +281,19 @@ def test_one_sentence_and_an_exit_code_from_the_program(
     told = io.StringIO(capsys.readouterr().err).readlines()
     assert len(told) == 1
     assert told[0].startswith("sen4cap: ")
+
+
+def test_two_grids_of_one_name_leave_none_behind(farm: Terminal, tmp_path: Path) -> None:
+    """A good tile comes first; of the second one, the later date lies 100 m farther east."""
+    east = Grid("31UFT", GRID.crs, (10.0, 0.0, 500_100.0, 0.0, -10.0, 5_700_000.0), 64, 64)
+    (tmp_path / "tiles").mkdir()
+    for name, grid in {
+        "31UET_2018-05-04": GRID,
+        "31UFT_2018-05-05": GRID,
+        "31UFT_2018-05-06": east,
+    }.items():
+        write_raster(tmp_path / "tiles" / f"{name}_ndvi.tif", grid, values(), nodata=0)
+    code, told = refused(farm, *ingesting(tmp_path / "tiles"))
+    assert code == 5
+    assert "31UFT" in told
+    assert [grid["name"] for grid in farm("site", "show", "farm")["grids"]] == ["ndvi"]

@@ -15,7 +15,8 @@ from sen4cap.domain import ProductType, Role
 from sen4cap.domain.found import Found, Skipped
 from sen4cap.errors import EmptyLayer, NotFound, OutsideSite, UnreadableFile
 from sen4cap.sources import check_meets, discover
-from sen4cap.testing.rasters import small_grid
+from sen4cap.sources.rasters import fingerprint
+from sen4cap.testing.rasters import small_grid, write_raster
 from sen4cap.testing.scenes import Scene, write_item, write_safe, write_series
 
 DATES = (datetime(2018, 12, 30, 10, 53, 28, tzinfo=UTC), datetime(2019, 1, 4, 23, 59, tzinfo=UTC))
@@ -122,6 +123,49 @@ def test_other_pixels_have_another_fingerprint(tmp_path: Path, source: Source) -
 
     assert before.bands[0].fingerprint != after.bands[0].fingerprint
     assert before.bands[1].fingerprint == after.bands[1].fingerprint
+
+
+def test_a_stored_0_is_missing_though_no_file_says_so(tmp_path: Path) -> None:
+    made = scene(DATES[0])
+    item = write_item(tmp_path / "stac", made)
+    for band, image in made.bands.items():
+        write_raster(item.parent / f"{band}.tif", made.grid_of(band), image)
+        name = f"31UDS_20181230T105328_{band}.tif"
+        write_series(tmp_path / "series", made.grid_of(band), {name: image}, nodata=None)
+    write_safe(tmp_path / "safe", made)
+    for kind in ("safe", "stac", "series"):
+        bands = found_in(tmp_path / kind)[0].bands
+        assert {band.name: band.nodata for band in bands} == dict.fromkeys(made.bands, 0.0), kind
+
+
+@pytest.mark.parametrize(("band", "kind"), [("B04", np.float32), ("ndvi", np.uint16)])
+def test_a_0_in_floats_and_indices_is_a_value(
+    tmp_path: Path, band: str, kind: type[np.generic]
+) -> None:
+    image = np.ones((64, 64), kind)
+    write_series(tmp_path, GRID, {f"{band}_20181230.tif": image}, nodata=None)
+    assert found_in(tmp_path)[0].bands[0].nodata is None
+
+
+def test_what_a_file_says_is_missing_counts_before_0(tmp_path: Path) -> None:
+    image = scene(DATES[0]).bands["B04"]
+    write_series(tmp_path, GRID, {"B04_20181230.tif": image}, nodata=65535)
+    assert found_in(tmp_path)[0].bands[0].nodata == 65535
+
+
+def test_an_edit_in_the_middle_of_a_large_file_is_seen(tmp_path: Path) -> None:
+    """A 60th of 24 MiB, longer than the 64th that may go unseen, wherever it lies."""
+    path = tmp_path / "large.tif"
+    size, edit = 24 * 2**20, 24 * 2**20 // 60
+    path.write_bytes(bytes(size))
+    before = fingerprint(path)
+    for start in range(0, size, 2_000_003):
+        content = bytearray(size)
+        content[start : start + edit] = b"x" * len(content[start : start + edit])
+        path.write_bytes(content)
+        assert fingerprint(path) != before, start
+    path.write_bytes(bytes(size + 1))
+    assert fingerprint(path) != before
 
 
 def test_a_truncated_raster_is_refused_by_name(folder: Path, source: Source) -> None:

@@ -236,6 +236,21 @@ def test_a_commit_is_all_or_nothing(sited: Store) -> None:
     assert sited.products.search("flevo", current=False) == [product("taken")]
 
 
+def test_grids_and_products_are_committed_together(sited: Store) -> None:
+    elsewhere = replace(TEN, width=10979)
+    radar = replace(TEN, sensor=Sensor.S1)
+    sited.products.commit([product("p")], grids=[("flevo", TEN.at(20)), ("flevo", TEN)])
+    assert sited.grids.all("flevo") == [TEN]
+    for wrong in ([("flevo", radar), ("flevo", elsewhere)], [("flevo", radar), ("nowhere", TEN)]):
+        with pytest.raises((Conflict, NotFound)):
+            sited.products.commit([product("fresh", grid="31UGU")], grids=wrong)
+    with pytest.raises(Conflict, match="'p' exists"):
+        sited.products.commit([product("p", revision="c" * 32)], grids=[("lux", TEN)])
+    assert sited.grids.all("flevo") == [TEN]
+    assert sited.grids.all("lux") == []
+    assert sited.products.search("flevo", current=False) == [product("p")]
+
+
 def test_search_is_half_open_and_sorted(sited: Store) -> None:
     day = timedelta(days=1)
     items = {
@@ -651,3 +666,11 @@ def test_a_lut_is_replaced_as_a_whole(sited: Store) -> None:
     assert sited.parcels.lut("lux", 2018) is None
     with pytest.raises(MissingColumn, match="lc, ctl4a"):
         sited.parcels.write_lut("flevo", 2018, LUT.drop("lc", "ctl4a"))
+
+
+def test_a_site_knows_who_gave_its_footprint(store: Store) -> None:
+    store.sites.add(FLEVO)
+    assert store.sites.get("flevo").footprint_is_given is False
+    given = replace(FLEVO, footprint="POINT (5 52)", footprint_is_given=True)
+    store.sites.replace(given)
+    assert store.sites.all() == [given]

@@ -8,12 +8,14 @@ import stat
 import zipfile
 from pathlib import Path
 
+import geopandas as gpd
 import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 import pyogrio
 import pytest
 import shapely
+from geopandas.testing import assert_geodataframe_equal
 from shapely.geometry import Point, Polygon
 
 from sen4cap.errors import (
@@ -195,6 +197,30 @@ def test_curves_become_lines_and_are_told(tmp_path: Path, kind: str) -> None:
     assert made.frame["GeomValid"].all()
     # a regular polygon of 90 corners has 0.99919 of its circle's area
     assert made.frame["Area_meters"][1:].to_numpy() == pytest.approx([31_390] * 2, rel=1e-4)
+
+
+@pytest.mark.parametrize("kind", ["a.gpkg", "a.fgb", "a.geojson"])
+def test_a_file_is_read_once_and_gives_what_its_layer_gives(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    """Types and values of the attributes are those of a plain read, dates and flags included."""
+    days = pd.to_datetime(["2024-05-04T10:00:00", None]).astype("datetime64[ms]")
+    data = {"n": [1, 2], "flag": [True, False], "day": days, "text": ["ü", None], "x": [0.5, None]}
+    shapes = [shapely.box(4e6, 3e6, 4e6 + 9, 3e6 + 9), shapely.box(4e6, 3e6, 4e6 + 5, 3e6 + 5)]
+    gpd.GeoDataFrame(data, geometry=shapes, crs="EPSG:3035").to_file(tmp_path / kind)
+    plain = pyogrio.read_dataframe(tmp_path / kind)
+    reads: list[Path] = []
+    read = pyogrio.read_dataframe
+
+    def counted(path: Path, **options: object) -> object:
+        reads.append(path)
+        return read(path, **options)
+
+    monkeypatch.setattr(pyogrio, "read_dataframe", counted)
+    frame = read_vector(tmp_path / kind)
+    assert len(reads) == 1
+    assert frame.attrs["linearized"] == []
+    assert_geodataframe_equal(frame, plain)
 
 
 def test_null_empty_and_3d_features_come_through(tmp_path: Path) -> None:

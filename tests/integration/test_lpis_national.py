@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import json
+import sqlite3
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
 import pytest
 import shapely
 from pyproj import Geod
+from typer.testing import CliRunner
 
+from sen4cap.cli import app
 from sen4cap.geo.vector import read_parcels, read_vector, write_parcels
 from sen4cap.parcels import Columns, prepare, read_lut
 
@@ -57,6 +62,45 @@ def test_a_national_sample_imports_whole(shared_data: Path, tmp_path: Path, name
     again = prepare(declared, columns, previous=read_parcels(tmp_path / "a.parquet"))
     assert again.report.unchanged == len(declared)
     assert again.changes.empty
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One installation for all countries."""
+    return tmp_path_factory.mktemp("home")
+
+
+def options(columns: Columns) -> list[str]:
+    """The same columns on the command line."""
+    words = [word for name in columns.parcel_id for word in ("--parcel-id-cols", name)]
+    words += [word for name in columns.holding_id for word in ("--holding-id-cols", name)]
+    words += ["--crop-code-col", columns.crop_code] if columns.crop_code else []
+    return [*words, "--id-from-geometry"] if columns.id_from_geometry else words
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+def test_a_national_sample_imports_on_the_command_line(
+    shared_data: Path, home: Path, name: str
+) -> None:
+    def told(*words: object) -> Any:
+        environment = {"SEN4CAP_HOME": str(home)}
+        result = CliRunner().invoke(app, [*map(str, words), "--json"], env=environment)
+        assert result.exit_code == 0, result.output
+        return json.loads(result.stdout)
+
+    columns, reasons = SAMPLES[name]
+    count = 10 if name in {"be_wal_2022", "se_2023"} else 100
+    told("site", "create", name)
+    done = told("lpis", "import", name, 2023, sample(shared_data, name), *options(columns))
+    assert (done["version"], done["report"]["parcels"]) == (1, count)
+    assert done["report"]["reasons"] == reasons
+    assert told("site", "show", name)["tiles"]
+    with sqlite3.connect(home / "sen4cap.sqlite") as connection:
+        view = f'select count(distinct ori_id), min("Area_meters") from decl_{name}_2023'
+        identified, smallest = connection.execute(view).fetchone()
+    connection.close()
+    assert identified == count
+    assert smallest > 0
 
 
 @pytest.mark.parametrize("name", ["ie_2024", "lt_2024", "nl_brp_2023", "de_bb", "bg_2024"])

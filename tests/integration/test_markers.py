@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import geopandas as gpd
 import numpy as np
@@ -28,10 +29,12 @@ from sen4cap.domain import (
     revision_of,
 )
 from sen4cap.errors import InputRefused, InvalidParameter, NoInput, UnreadableFile
+from sen4cap.geo.coverage import CoverageIndex
 from sen4cap.geo.vector import write_parcels
+from sen4cap.geo.zonal import Statistics
 from sen4cap.processing import Context, Scope, config_metadata, validate
 from sen4cap.processing.marker_table import MarkerTable
-from sen4cap.processors.markers import MarkersParams, processor, select
+from sen4cap.processors.markers import MarkersParams, extraction, processor, select
 from sen4cap.testing.rasters import small_grid, write_raster
 
 TIME = datetime(2018, 6, 1, 10, 50, 31, tzinfo=UTC)
@@ -117,7 +120,12 @@ def run(
 
 
 def table(ctx: Context) -> MarkerTable:
-    return MarkerTable(ctx.folder("s4c_mdb1", "2018"))
+    return MarkerTable.of(ctx.archive, ctx.season)
+
+
+def extracted(raster: str, buffer: float = 0.0) -> str:
+    """Column `revision` of rows from a raster product of that revision."""
+    return revision_of(raster, buffer, "s4c_mdb1/1")[:8]
 
 
 def parts(ctx: Context) -> list[str]:
@@ -152,14 +160,13 @@ def test_equal_to_exactextract(ctx: Context, l3b: Product) -> None:
     assert found.row(0, named=True) | {"mean": 0, "stdev": 0, "count": 0} == {
         "parcel": 10, "time": TIME, "grid": "31UDS", "orbit": 51, "mean": 0, "stdev": 0,
         "count": 0, "valid_fraction": 1.0, "generation": 0, "stale": None, "product": "L3B_1",
-        "revision": "a1a1a1a1", "geom_hash": revision_of(shapes()[0].wkt)[:16],
+        "revision": extracted("a1" * 16), "geom_hash": revision_of(shapes()[0].wkt)[:16],
     }  # fmt: skip
     revision = product.revision[:8]
     assert product.name == f"SEN4CAP_MDB1_Ss_A20180601T105031_T31UDS_r{revision}"
     assert parts(ctx) == ["ndvi/part-20180601T105031_T31UDS_g0.parquet"]
     assert product.properties["parcels"] == 4
     assert product.properties["rows"] == {"ndvi": 3}
-    assert product.properties["generation"] == 0
     assert Path(product.asset("ndvi").href).is_dir()
 
 
@@ -206,14 +213,12 @@ def test_a_changed_set_extracts_only_what_changed(
     later = replace(ctx, parcel_set=parcel_set(tmp_path, moved, 2))
     second = run(later, [l3b], previous=first)
     assert second.properties["rows"] == {"ndvi": 2}
-    assert second.properties["generation"] == 1
     new = pl.read_parquet(table(ctx).root / "ndvi" / "part-20180601T105031_T31UDS_g1.parquet")
     assert new["parcel"].to_list() == [10, 14]
     physical = np.where(VALUES == -10000, np.nan, VALUES * 0.001)
     assert_equal(table(ctx).read("ndvi"), reference(physical, GRID, later.parcels))
     third = run(later, [l3b], previous=second)
     assert third.properties["rows"] == {}
-    assert third.properties["generation"] == 1
 
 
 def test_a_new_raster_extracts_all_and_takes_back_what_it_does_not_see(
@@ -225,11 +230,70 @@ def test_a_new_raster_extracts_all_and_takes_back_what_it_does_not_see(
     path = write_raster(tmp_path / "ndvi2.tif", GRID, cloudy)
     newer = replace(l3b, revision="c3" * 16, assets=(replace(l3b.assets[0], href=str(path)),))
     second = run(ctx, [newer], previous=first)
-    assert second.properties["rows"] == {"ndvi": 4}
+    assert second.properties["rows"] == {"ndvi": 3}  # 11 was never seen: nothing to take back
     found = table(ctx).read("ndvi")
     assert found["parcel"].to_list() == [10]
-    assert found["revision"].to_list() == ["c3c3c3c3"]
+    assert found["revision"].to_list() == [extracted("c3" * 16)]
     assert 0 < found["valid_fraction"][0] < 0.5
+
+
+def test_a_raster_forth_and_back(ctx: Context, l3b: Product, tmp_path: Path) -> None:
+    """The third product equals the first, whose record stays; the fourth starts from that one."""
+    path = write_raster(tmp_path / "other.tif", GRID, np.where(VALUES < 0, VALUES, VALUES + 40))
+    other = replace(l3b, revision="c3" * 16, assets=(replace(l3b.assets[0], href=str(path)),))
+    first = run(ctx, [l3b])
+    before = table(ctx).read("ndvi")
+    second = run(ctx, [other], previous=first)
+    third = run(ctx, [l3b], previous=second)
+    assert (third.name, third.revision) == (first.name, first.revision)
+    again = table(ctx).read("ndvi")
+    assert again["generation"].to_list() == [2, 2, 2]
+    assert again.drop("generation").equals(before.drop("generation"))
+    moved = [shapely.box(500_250, 5_699_750, 500_333, 5_699_833), *shapes()[1:]]
+    later = replace(ctx, parcel_set=parcel_set(tmp_path, moved, 2))
+    fourth = run(later, [l3b], previous=first)
+    assert fourth.properties["rows"] == {"ndvi": 1}
+    assert_equal(
+        table(ctx).read("ndvi"),
+        reference(np.where(VALUES == -10000, np.nan, VALUES * 0.001), GRID, later.parcels),
+    )
+
+
+def test_a_step_that_ended_before_its_record_is_not_done_twice(
+    ctx: Context, l3b: Product, tmp_path: Path
+) -> None:
+    """Rows were appended, but no product committed; then the parcels change."""
+    first = run(ctx, [l3b])
+    moved = [shapely.box(500_250, 5_699_750, 500_333, 5_699_833), *shapes()[1:]]
+    later = replace(ctx, parcel_set=parcel_set(tmp_path, moved, 2))
+    run(later, [l3b], previous=first)
+    assert run(later, [l3b], previous=first).properties["rows"] == {}
+    back = run(ctx, [l3b], previous=first)
+    assert back.properties["rows"] == {"ndvi": 1}
+    physical = np.where(VALUES == -10000, np.nan, VALUES * 0.001)
+    assert_equal(table(ctx).read("ndvi"), reference(physical, GRID, ctx.parcels))
+
+
+def test_unseen_parcels_are_not_looked_at_again(
+    ctx: Context, l3b: Product, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Parcel 11 has no row; the product of the first run tells that it was extracted."""
+    first = run(ctx, [l3b])
+    moved = [shapely.box(500_250, 5_699_750, 500_333, 5_699_833), *shapes()[1:]]
+    later = replace(ctx, parcel_set=parcel_set(tmp_path, moved, 2))
+    looked: list[list[int]] = []
+    real = extraction.parcel_statistics
+
+    def spy(index: CoverageIndex, *args: Any, **options: Any) -> dict[str, Statistics]:
+        looked.append(index.parcels.tolist())
+        return real(index, *args, **options)
+
+    monkeypatch.setattr(extraction, "parcel_statistics", spy)
+    run(later, [l3b], previous=first)
+    assert looked == [[10]]
+    other = replace(ctx, parcel_set=parcel_set(tmp_path, [*shapes(), shapes()[0]], 3))
+    run(other, [l3b], previous=None)
+    assert looked[1] == [10, 11, 14]
 
 
 def test_a_band_switched_on_later_is_extracted_alone(

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import pytest
 import rasterio
 
-from sen4cap.domain import ProductType
+from sen4cap.domain import ProductType, Season
 from sen4cap.domain.found import Found, Skipped
 from sen4cap.errors import InputRefused, InvalidParameter, MissingCrs, UnreadableDate
 from sen4cap.sources import discover
@@ -30,11 +31,11 @@ def only(folder: Path, **options: object) -> Found:
 @pytest.mark.parametrize(
     ("pattern", "name", "instant", "known"),
     [
-        ("NDVI_{date}.tif", "NDVI_2017-07-17.tif", "2017-07-17T00:00:00Z", False),
-        ("*_{date}{_}.tif", "S2_20170717_v2.tif", "2017-07-17T00:00:00Z", False),
+        ("NDVI_{date}.tif", "NDVI_2017-07-17.tif", "2017-07-17T10:00:00Z", False),
+        ("*_{date}{_}.tif", "S2_20170717_v2.tif", "2017-07-17T10:00:00Z", False),
         ("{date}T{time}_*.tif", "20170717T105328_x.tif", "2017-07-17T10:53:28Z", True),
         ("{tile}_{datetime}.tif", "T31UDS_20200229T235959Z.tif", "2020-02-29T23:59:59Z", True),
-        ("{tile}/{date}/{band}.tif", "31UDS/2017-07-17/B04.tif", "2017-07-17T00:00:00Z", False),
+        ("{tile}/{date}/{band}.tif", "31UDS/2017-07-17/B04.tif", "2017-07-17T10:00:00Z", False),
     ],
 )
 def test_patterns_read_dates(pattern: str, name: str, instant: str, known: bool) -> None:
@@ -66,10 +67,27 @@ def test_index_series_keeps_its_scale_and_says_that_time_is_unknown(tmp_path: Pa
     assert found.name == "de_marke_l3b_20170717"
     assert found.grid.name == "de_marke"
     assert found.grid.crs == "EPSG:28992"
-    assert found.start == datetime(2017, 7, 17, tzinfo=UTC)
+    assert found.start == datetime(2017, 7, 17, 10, tzinfo=UTC)
     assert found.properties == {"sen4cap:time_unknown": True}
     assert found.bands[0].name == "ndvi"
     assert [(item.scale, item.offset) for item in found.bands[0].declared] == [(0.004, None)]
+
+
+@pytest.mark.parametrize(
+    "zone",
+    ["Pacific/Honolulu", "Atlantic/Azores", "Europe/Lisbon", "Asia/Tokyo", "Pacific/Auckland"],
+)
+@pytest.mark.parametrize("day", [date(2018, 1, 1), date(2018, 7, 1), date(2018, 12, 31)])
+def test_a_raster_without_time_of_day_keeps_its_date_everywhere(
+    tmp_path: Path, zone: str, day: date
+) -> None:
+    """Honolulu is 10 h behind UTC, Auckland 12 or in summer 13 h before it."""
+    write_series(tmp_path, GRID, {f"NDVI_{day}.tif": IMAGE})
+    start = only(tmp_path).start
+
+    assert start.date() == start.astimezone(ZoneInfo(zone)).date() == day
+    first, after = Season("s", "x", day, day).bounds(ZoneInfo(zone))
+    assert first <= start < after
 
 
 def test_name_of_the_grid_can_be_given(tmp_path: Path) -> None:
@@ -126,7 +144,7 @@ def test_bands_of_a_stack_are_told_by_their_descriptions(tmp_path: Path) -> None
 def test_unnamed_bands_are_asked_for(tmp_path: Path, bands: tuple[str, ...]) -> None:
     write_raster(tmp_path / "s2_20180717.tif", GRID, np.stack([IMAGE, IMAGE]))
 
-    with pytest.raises(InvalidParameter, match="has 2 bands"):
+    with pytest.raises(InvalidParameter, match=r"has 2 bands.*with --band\."):
         discover(tmp_path, pattern="s2_{date}.tif", bands=bands)
 
 

@@ -11,7 +11,13 @@ import pystac
 import pytest
 
 from sen4cap.domain.found import Found, Provider
-from sen4cap.errors import EmptyLayer, InputRefused, UnreadableDate, UnreadableFile
+from sen4cap.errors import (
+    EmptyLayer,
+    InputRefused,
+    InvalidParameter,
+    UnreadableDate,
+    UnreadableFile,
+)
 from sen4cap.sources import discover
 from sen4cap.sources.bands import band_name
 from sen4cap.sources.stac import provider_of, tile_of
@@ -166,6 +172,13 @@ def test_broken_items_are_refused_by_name(
     with pytest.raises(error, match=words) as refused:
         discover(tmp_path)
     assert path.name in str(refused.value)
+
+
+def test_a_grid_code_that_leads_out_of_the_archive_is_refused(tmp_path: Path) -> None:
+    write_item(tmp_path, scene(), properties={"grid:code": "MGRS-x/../../../evil"})
+
+    with pytest.raises(InvalidParameter, match=r"'x/../../../evil' cannot name a grid"):
+        discover(tmp_path)
 
 
 def test_a_missing_asset_is_refused_by_name(tmp_path: Path) -> None:

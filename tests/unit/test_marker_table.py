@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import polars as pl
 import pyarrow.parquet as pq
 import pytest
 
+from sen4cap.domain import Season
 from sen4cap.processing import marker_table
 from sen4cap.processing.marker_table import SCHEMA, MarkerTable
 
@@ -43,6 +44,13 @@ def rows(
     return pl.DataFrame(columns, schema_overrides={"orbit": pl.Int16()})
 
 
+def aa(*parcels: int) -> pl.DataFrame:
+    """Parcels as the table is asked for them, of the geometry of `rows`."""
+    return pl.DataFrame(
+        {"parcel": parcels, "geom_hash": "aa"}, schema={"parcel": pl.Int64, "geom_hash": pl.String}
+    )
+
+
 @pytest.fixture
 def table(tmp_path: Path) -> MarkerTable:
     """Three parcels, four dates; parcel 2 extracted again on day 1, taken back on day 2."""
@@ -60,7 +68,8 @@ def test_an_empty_table_reads_empty(tmp_path: Path) -> None:
     empty = MarkerTable(tmp_path / "nothing")
     assert empty.markers() == ()
     assert empty.read("ndvi").schema == pl.Schema({**SCHEMA, "stale": pl.Boolean()})
-    assert empty.series(1).is_empty()
+    assert empty.series(aa(1)).is_empty()
+    assert empty.standing("ndvi", DAY, "31UDS").is_empty()
     assert empty.compact("ndvi", min_parts=1) == ()
 
 
@@ -80,6 +89,53 @@ def test_rows_of_another_geometry_are_stale(table: MarkerTable) -> None:
     assert found.filter("stale")["time"].dt.day().to_list() == [1, 4]
     assert set(found["parcel"]) == {1, 2}
     assert set(found.filter("stale")["parcel"]) == {2}
+
+
+@pytest.mark.parametrize("compacted", [False, True])
+def test_a_row_of_the_present_geometry_goes_before_a_newer_one_of_another(
+    table: MarkerTable, compacted: bool
+) -> None:
+    """Parcel 2 has its first geometry back, and no new rows yet."""
+    if compacted:
+        table.compact("ndvi", min_parts=1)
+    found = table.read("ndvi", aa(2))
+    assert found["mean"].to_list() == pytest.approx([0.0, 0.1, 0.2, 0.3])
+    assert found["generation"].to_list() == [0, 0, 0, 0]
+    assert not found["stale"].any()
+
+
+def test_what_stands_at_one_acquisition(table: MarkerTable) -> None:
+    """Newest row per parcel, the one that takes back too; not those of another grid or date."""
+    table.append("ndvi", rows([1], 2, grid="31UES", generation=5), name="other")
+    found = table.standing("ndvi", DAY + timedelta(days=2), "31UDS")
+    assert found.rows() == [
+        (1, "aa", 0, "0123abcd"),
+        (2, "bb", 1, "0123abcd"),
+        (3, "aa", 0, "0123abcd"),
+    ]
+    assert found.columns == ["parcel", "geom_hash", "generation", "revision"]
+    assert table.standing("ndvi", DAY + timedelta(days=8), "31UDS").is_empty()
+
+
+def test_chosen_columns_are_those_of_the_whole_rows(table: MarkerTable) -> None:
+    parcels = aa(1, 2)
+    whole = table.read("ndvi", parcels)
+    assert table.read("ndvi", parcels, columns=("stale", "mean")).equals(
+        whole.select("stale", "mean")
+    )
+    assert table.read("ndvi", parcels.clear()).is_empty()
+
+
+def test_of_two_grids_at_one_time_the_first_by_name_is_read_without_homes(tmp_path: Path) -> None:
+    table = MarkerTable(tmp_path)
+    for grid, mean in (("31UES", 0.25), ("31UDS", 0.5)):
+        table.append("ndvi", rows([1], grid=grid, mean=mean), name=grid)
+    assert table.read("ndvi")["mean"].to_list() == [0.5]
+
+
+def test_the_folder_of_a_season(tmp_path: Path) -> None:
+    season = Season("farm", "2018", date(2018, 1, 1), date(2018, 12, 31))
+    assert MarkerTable.of(tmp_path, season).root == tmp_path / "farm" / "s4c_mdb1" / "2018"
 
 
 def test_rows_of_another_grid_than_home_are_left_out(table: MarkerTable) -> None:
@@ -127,7 +183,7 @@ def test_compaction_keeps_the_answer_and_its_bytes(table: MarkerTable, tmp_path:
     assert table.compact("ndvi", min_parts=7) == ()
     (file,) = table.compact("ndvi", min_parts=6)
     assert [path.name for path in (table.root / "ndvi").iterdir()] == [file.name]
-    assert pq.read_metadata(file).num_rows == 12  # the row that takes back stays
+    assert pq.read_metadata(file).num_rows == 14  # the newest of each geometry
     assert table.read("ndvi").equals(before)
     (other,) = twin.compact("ndvi", min_parts=6)
     assert (other.name, other.read_bytes()) == (file.name, file.read_bytes())
@@ -138,7 +194,7 @@ def test_compacted_files_and_new_parts_merge_again(table: MarkerTable) -> None:
     table.append("ndvi", rows([1, 2, 3], 9), name="d9")
     before = table.read("ndvi")
     files = table.compact("ndvi", min_parts=1, max_rows=6)
-    assert [pq.read_metadata(file).num_rows for file in files] == [5, 5, 5]
+    assert [pq.read_metadata(file).num_rows for file in files] == [5, 7, 5]
     assert table.read("ndvi").equals(before)
     assert table.markers() == ("ndvi",)
 
@@ -193,9 +249,9 @@ def test_a_crash_while_writing_changes_no_answer(
 
 def test_series_holds_all_markers_of_one_parcel(table: MarkerTable) -> None:
     table.append("b08", rows([2], 1, mean=0.4), name="d1")
-    found = table.series(2)
-    assert found["marker"].to_list() == ["b08", "ndvi", "ndvi", "ndvi"]
-    assert found["mean"].to_list() == pytest.approx([0.4, 0.0, 0.9, 0.3])
+    found = table.series(aa(2))
+    assert found["marker"].to_list() == ["b08", "ndvi", "ndvi", "ndvi", "ndvi"]
+    assert found["mean"].to_list() == pytest.approx([0.4, 0.0, 0.1, 0.2, 0.3])
 
 
 def test_one_parcel_is_in_few_row_groups_of_a_compacted_file(
@@ -211,5 +267,5 @@ def test_one_parcel_is_in_few_row_groups_of_a_compacted_file(
     assert len(groups) == 200
     assert sum(group.min <= 500 <= group.max for group in groups) == 1
     with pl.Config(verbose=True):
-        assert table.series(500).height == 20
+        assert table.series(aa(500)).height == 20
     assert "reading 1 / 200 row groups" in capfd.readouterr().err

@@ -131,11 +131,22 @@ def test_repeated_identifiers_get_suffixes_by_geometry_and_not_by_row() -> None:
     assert list(one.frame.geometry) == list(other.frame.geometry)
 
 
-def test_a_suffix_never_meets_a_declared_identifier() -> None:
-    ids = pd.Series(["X", "X", "X-A"], dtype="str")
-    made = unique_ids(ids, np.array(["1", "2", "3"], dtype=object))
-    assert made.is_unique
-    assert list(made) == ["X-A-A", "X-B", "X-A-B"]
+# by hand; the digests order the rows as they stand
+@pytest.mark.parametrize(
+    ("declared", "made"),
+    [
+        ("X X X-A", "X-B X-C X-A"),
+        ("X-B X X X", "X-B X-A X-C X-D"),
+        ("X X X X-A X-C", "X-B X-D X-E X-A X-C"),
+        ("X X X-A X-A", "X-B X-C X-A-A X-A-B"),
+        ("X X Y Y X-A", "X-B X-C Y-A Y-B X-A"),
+        ("X X-A Y", "X X-A Y"),
+    ],
+)
+def test_a_declared_identifier_stays_and_suffixes_go_round_it(declared: str, made: str) -> None:
+    ids = pd.Series(declared.split(), dtype="str")
+    digests = np.array([str(row) for row in range(len(ids))], dtype=object)
+    assert unique_ids(ids, digests).tolist() == made.split()
 
 
 def test_without_identifier_the_geometry_is_one() -> None:
@@ -299,7 +310,7 @@ def test_the_report_reads_well_and_as_json() -> None:
     lines = report.lines()
     assert lines[0] == "2 declared; the set has 2 parcels, 1.5 ha, 0 without remark."
     assert "Identifiers that were repeated and have suffixes now: 1." in lines
-    assert "Crop codes that are not in the look-up table: 77 (1)." in lines
+    assert "Crop codes that are not in the crop table: 77 (1)." in lines
     assert '"unknown_crops": {\n    "77": 1\n  }' in report.to_json()
 
 
@@ -308,4 +319,4 @@ def test_crops_that_share_a_number_are_warned_of() -> None:
         pl.when(pl.col("ori_crop") == "2").then(1).otherwise(pl.col("ctnum")).alias("ctnum")
     )
     report = prepare(declarations([square(0, 0)]), NAMED, lut=shared).report
-    assert report.warnings == ("Several crops of the look-up table share ctnum 1.",)
+    assert report.warnings == ("Several crops of the crop table share ctnum 1.",)

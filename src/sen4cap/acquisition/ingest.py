@@ -58,7 +58,8 @@ def _of_band(
     offset: float | None,
 ) -> Radiometry:
     if found.type is not ProductType.L2A or not _REFLECTANCE.fullmatch(band.name):
-        return as_declared(band.declared, scale=scale, offset=offset)
+        counts = found.type is ProductType.L3B and "int" in band.data_type
+        return as_declared(band.declared, needs_scale=counts, scale=scale, offset=offset)
     applied = found.properties.get("earthsearch:boa_offset_applied")
     baseline = found.properties.get("s2:processing_baseline")
     return decide(

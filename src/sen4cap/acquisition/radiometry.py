@@ -134,19 +134,28 @@ def decide(evidence: Evidence) -> Radiometry:
 
 
 def as_declared(
-    declared: Sequence[Scaling], *, scale: float | None = None, offset: float | None = None
+    declared: Sequence[Scaling],
+    *,
+    needs_scale: bool = False,
+    scale: float | None = None,
+    offset: float | None = None,
 ) -> Radiometry:
     """Scale and offset of a band that is no reflectance (an index): what is said, applied once.
 
     Raises
     ------
     RadiometryRefused
-        If metadata and raster file disagree.
+        If metadata and raster file disagree, or nobody tells the scale that it needs.
     """
     scales = [(item.teller, item.scale) for item in declared if item.scale is not None]
     offsets = [(item.teller, item.offset) for item in declared if item.offset is not None]
     stated = _agreed("scale", scales) if scale is None else scale
     shift = _agreed("offset", offsets) if offset is None else offset
+    if needs_scale and stated is None:
+        raise RadiometryRefused(
+            "It stores whole numbers and nothing tells their scale: give it with --scale, such as "
+            "0.004 or 0.0001 (value = stored value × scale + offset)."
+        )
     tellers = ", ".join(dict.fromkeys(teller for teller, _ in (*scales, *offsets))) or "nothing"
     if scale is not None or offset is not None:
         tellers = "the user"

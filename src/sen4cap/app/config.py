@@ -49,6 +49,19 @@ def set_value(system: System, key: str, value: str, site: str | None = None) -> 
     return stored
 
 
+def unset_value(system: System, key: str, site: str | None = None) -> str:
+    """Go back to the value for all sites, or to the declared default; returns what holds then.
+
+    Raises
+    ------
+    NotFound
+        If there is no such key or site.
+    """
+    get_value(system, key, site)
+    system.store.config.unset(key, site)
+    return get_value(system, key, site)
+
+
 def _checked(key: str, value: str) -> str:
     for item in processors().values():
         for declared in parameters_of(item.params):

@@ -9,16 +9,19 @@ from urllib.parse import unquote, urlsplit
 
 from sen4cap.app.system import sync_config
 from sen4cap.errors import ServiceUnavailable
+from sen4cap.processing import Progress, no_progress
 from sen4cap.settings import Settings
 
 
-def upgrade(settings: Settings) -> str:
+def upgrade(settings: Settings, *, progress: Progress = no_progress) -> str:
     """Bring tables and declared parameters up to date; returns the schema revision."""
     from sen4cap.app.system import System
     from sen4cap.store import open_store
 
     with closing(open_store(settings.url)) as store:
+        progress(0.1, "upgrading tables")
         store.upgrade()
+        progress(0.6, "declaring parameters")
         sync_config(System(settings, store))
         return str(store.revision())
 

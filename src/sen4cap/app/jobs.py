@@ -141,7 +141,8 @@ def _plan(system: System, chosen: Processor, used: Params, context: Context) -> 
 
 
 def _surroundings(chosen: Processor, context: Context) -> Sequence[Any]:
-    found: list[Any] = [context.season.name, context.season.start, context.season.end]
+    season = context.season
+    found: list[Any] = [season.name, season.start, season.end] if chosen.per_season else []
     if chosen.needs_parcels:
         found += [context.parcels.digest, [(grid.name, grid.key) for grid in context.grids]]
     if chosen.needs_lut and context.lut is not None:

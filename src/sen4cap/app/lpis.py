@@ -9,17 +9,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sen4cap.app.sites import give_footprint, outline
+from sen4cap.app.sites import widen_footprint
 from sen4cap.app.system import System
 from sen4cap.domain import Grid, ParcelSet, Reason, Sensor
-from sen4cap.errors import NoInput
+from sen4cap.errors import NoInput, Sen4capError
 from sen4cap.processing import Progress, no_progress, publish, write_whole
 
 if TYPE_CHECKING:
     import polars as pl
     from geopandas import GeoDataFrame
 
-    from sen4cap.parcels import Columns, Mode, Prepared, Report
+    from sen4cap.domain.parcel import Mode
+    from sen4cap.parcels import Columns, Prepared, Report
 
 S2_PIXEL, S2_BUFFER = 10.0, 5.0
 """Pixel and inner buffer of the count `S2Pix`, metres, as the original's."""
@@ -92,7 +93,7 @@ def import_declarations(
     progress(0.7, "writing parcels")
     parcel_set = _written(system, site, year, prepared, table if lut else None)
     progress(0.9, "placing parcels on grids")
-    _describe_site(system, site, prepared.frame)
+    widen_footprint(system, site, prepared.frame)
     place(system, site, year)
     return Imported(parcel_set, prepared.report, changes)
 
@@ -146,26 +147,37 @@ def _written(
     finally:
         draft.unlink(missing_ok=True)
     parcel_set = ParcelSet(site, year, version, final, digest, prepared.report.parcels)
-    system.store.parcels.write(parcel_set, prepared.frame, prepared.report.as_dict(), lut)
+    try:
+        system.store.parcels.write(parcel_set, prepared.frame, prepared.report.as_dict(), lut)
+    except Sen4capError:
+        _drop_unreferred(system, parcel_set)
+        raise
     return parcel_set
 
 
-def _describe_site(system: System, site: str, frame: GeoDataFrame) -> None:
-    given = system.store.sites.get(site)
-    if given.footprint is None and frame.crs is not None:
-        give_footprint(system, given, outline(list(frame.geometry), frame.crs.to_wkt()))
+def _drop_unreferred(system: System, parcel_set: ParcelSet) -> None:
+    """Remove the file of a version that was refused, unless it is that of another import."""
+    kept = system.store.parcels.versions(parcel_set.site, parcel_set.year)
+    if parcel_set.path not in {item.parcel_set.path for item in kept}:
+        parcel_set.path.unlink(missing_ok=True)
 
 
-def rollback(system: System, site: str, year: int, version: int) -> ParcelSet | None:
+def rollback(
+    system: System, site: str, year: int, version: int, *, progress: Progress = no_progress
+) -> ParcelSet | None:
     """Undo an import and all after it; returns the version that is current now, if any.
+
+    The site's footprint stays as wide as it is.
 
     Raises
     ------
     NotFound
         If there is no such version, or it was undone before.
     """
+    progress(0.1, "going back")
     standing = system.store.parcels.rollback(site, year, version)
     if standing is not None:
+        progress(0.4, "placing parcels on grids")
         place(system, site, year)
     return standing
 
@@ -208,17 +220,15 @@ def _counts(
     """Home grid of each parcel, and its whole pixels there."""
     import numpy as np
 
-    from sen4cap.geo.coverage import pixel_counts
-    from sen4cap.geo.crs import reproject
     from sen4cap.geo.home import home_grids
+    from sen4cap.geo.pixels import whole_pixels
 
     geometries, crs = frame.geometry.to_numpy(), frame.crs.to_wkt()
     homes = home_grids(geometries, crs, grids)
     counts = np.zeros(len(frame), dtype=np.int64)
     for grid in grids:
         here = np.flatnonzero(homes == grid.name)
-        parcels = reproject(geometries[here], crs, grid.crs)
-        counts[here] = pixel_counts(parcels, grid.at(pixel), buffer)
+        counts[here] = whole_pixels(geometries[here], crs, grid, pixel, buffer)
     return [str(name) or None for name in homes], [int(count) for count in counts]
 
 

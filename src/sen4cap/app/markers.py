@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from sen4cap.app.system import System
@@ -18,7 +18,9 @@ def series(
 ) -> pl.DataFrame:
     """Time series of one parcel, by `NewID` or `ori_id`: a row per marker and acquisition.
 
-    The columns are those of the marker table; `stale` is true where the geometry has changed since.
+    The columns are those of the marker table, the rows those on the parcel's home grids; `stale`
+    is true where the geometry has changed since. A parcel that is on no grid, or in no version
+    that stands, has only stale rows, of all grids.
 
     Raises
     ------
@@ -33,13 +35,12 @@ def series(
 
     when = system.store.seasons.get(site, season)
     number = parcel_number(system, when, parcel)
-    table = MarkerTable(marker_root(system, site, season))
+    table = MarkerTable.of(system.archive, when)
     if not table.markers():
         raise NoInput(
             f"Season '{season}' of '{site}' has no markers: run 'sen4cap run s4c_mdb1' first."
         )
-    current = _geometry_hash(system, when, number)
-    found = table.series(number).with_columns(stale=pl.col("geom_hash") != current)
+    found = table.series(_asked(system, when, number))
     if marker is None:
         return found
     if marker not in table.markers():
@@ -47,20 +48,27 @@ def series(
     return found.filter(pl.col("marker") == marker)
 
 
-def _geometry_hash(system: System, season: Season, number: int) -> str:
-    """Hash of a parcel's current geometry; empty where it is in no current version."""
+def _asked(system: System, season: Season, number: int) -> pl.DataFrame:
+    """One parcel as the marker table wants it; without a grid and geometry where it has no home."""
     import polars as pl
+
+    homes = homes_of(system, season, [number])
+    return homes if homes.height else pl.DataFrame({"parcel": [number], "geom_hash": [""]})
+
+
+def homes_of(system: System, season: Season, numbers: Sequence[int]) -> pl.DataFrame:
+    """Geometry hash and home grids of some parcels, see `processing.homes.parcel_homes`."""
+    import geopandas as gpd
+    import polars as pl
+
+    from sen4cap.processing.homes import SCHEMA, parcel_homes
 
     standing = system.store.parcels.current(season.site, season.year)
     if standing is None:
-        return ""
-    rows = pl.scan_parquet(standing.path).filter(pl.col("NewID") == number)
-    return str((rows.select("geom_hash").collect()["geom_hash"].to_list() or [""])[0])
-
-
-def marker_root(system: System, site: str, season: str) -> Path:
-    """Folder of a season's markers."""
-    return system.archive / site / "s4c_mdb1" / season
+        return pl.DataFrame(schema=SCHEMA)
+    columns, chosen = ["NewID", "geom_hash", "geometry"], ("NewID", "in", list(numbers))
+    parcels = gpd.read_parquet(standing.path, columns=columns, filters=[chosen])
+    return parcel_homes(parcels, system.store.grids.all(season.site))
 
 
 def parcel_number(system: System, season: Season, parcel: str) -> int:
@@ -71,11 +79,13 @@ def parcel_number(system: System, season: Season, parcel: str) -> int:
     NotFound
         If there is no such parcel.
     """
+    import polars as pl
+
     known = system.store.parcels.identities(season.site, season.year).parcels
-    pairs = dict(zip(known["ori_id"].to_list(), known["NewID"].to_list(), strict=True))
-    if parcel in pairs:
-        return int(pairs[parcel])
-    if parcel.isdecimal() and int(parcel) in pairs.values():
+    declared = known.filter(pl.col("ori_id") == parcel)["NewID"]
+    if declared.len():
+        return int(declared[0])
+    if parcel.isdecimal() and int(parcel) in known["NewID"]:
         return int(parcel)
     raise NotFound(
         f"Site '{season.site}' has no parcel '{parcel}' in {season.year}: "

@@ -24,10 +24,11 @@ from sen4cap.domain import (
     Status,
 )
 from sen4cap.processing import Processor
-from sen4cap.store import Identities, ParcelVersion
 
 if TYPE_CHECKING:
     import polars as pl
+
+    from sen4cap.store import Identities, ParcelVersion
 
 
 class Sites(Protocol):
@@ -82,9 +83,15 @@ class Grids(Protocol):
 class Products(Protocol):
     """Products by name, and the one that is current in each slot."""
 
-    def commit(self, products: Sequence[Product], job_id: int | None = None) -> None:
+    def commit(
+        self,
+        products: Sequence[Product],
+        job_id: int | None = None,
+        grids: Iterable[tuple[str, Grid]] = (),
+    ) -> None:
         """Add products and let their slots point to them, all or none.
 
+        With them `grids`, each with the short name of its site, are added as `Grids.add` does.
         One that is there already with the same revision is left as it is, and its slot points to
         it again. `Conflict` where the name belongs to another revision or another site.
         """

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sen4cap.app.lpis import place
 from sen4cap.app.system import System
-from sen4cap.domain import Product, ProductType, Site
-from sen4cap.errors import EmptyLayer, InputRefused, NotFound
+from sen4cap.domain import Product, ProductType, Sensor, Site
+from sen4cap.errors import EmptyLayer, InputRefused, InvalidParameter, NotFound
 from sen4cap.processing import Progress, no_progress
 
 if TYPE_CHECKING:
@@ -44,7 +44,8 @@ def ingest(
 
     `scale` and `offset` (physical units) are the user's word where the files contradict
     themselves. With `keep_going` a product that cannot be used is left out with its reason;
-    without, it refuses the folder.
+    without, it refuses the folder. Of several products of one tile and acquisition the newest is
+    taken (processing baseline, then generation); an older one never takes its place again.
 
     Raises
     ------
@@ -64,19 +65,55 @@ def ingest(
         progress=lambda share, name: progress(0.5 * share, name),
     )
     found = [item for item in discovered if isinstance(item, Found)]
-    skipped = [item for item in discovered if isinstance(item, Skipped)]
-    products: list[tuple[Found, Product]] = []
-    for number, item in enumerate(found):
-        progress(0.5 + 0.5 * number / len(found), item.name)
-        try:
-            products.append((item, _product(where, item, scale, offset)))
-        except InputRefused as error:
-            if not keep_going:
-                raise
-            skipped.append(Skipped(item.path, str(error)))
+    known = {(item.sensor, item.key): item.name for item in system.store.grids.all(site)}
+    looked = [
+        _looked_into(where, _on_known_grid(item, known, grid), scale, offset, keep_going=keep_going)
+        for item in _told(found, progress)
+    ]
+    products = [item for item in looked if not isinstance(item, Skipped)]
+    skipped = [item for item in (*discovered, *looked) if isinstance(item, Skipped)]
     if not products:
         raise EmptyLayer(f"Nothing in '{folder}' can be used; the first: {skipped[0].reason}")
     return _recorded(system, site, products, skipped)
+
+
+def _told(found: Sequence[Found], progress: Progress) -> Iterator[Found]:
+    """The products one by one, as the second half of the work."""
+    for number, item in enumerate(found):
+        progress(0.5 + 0.5 * number / len(found), item.name)
+        yield item
+
+
+def _on_known_grid(found: Found, known: dict[tuple[Sensor, str], str], given: str | None) -> Found:
+    """The product on the name under which its grid is known, which `known` learns.
+
+    A folder gives its name to the grid of a plain series; the next folder of the series must not
+    make a second grid of it, because a parcel is counted on one alone.
+
+    Raises
+    ------
+    InvalidParameter
+        If the user gave another name.
+    """
+    name = known.setdefault((found.grid.sensor, found.grid.key), found.grid.name)
+    if name == found.grid.name:
+        return found
+    if given is not None:
+        raise InvalidParameter(f"Grid '{given}' is known as '{name}': give that, or no --grid.")
+    return replace(found, grid=replace(found.grid, name=name))
+
+
+def _looked_into(
+    site: Site, found: Found, scale: float | None, offset: float | None, *, keep_going: bool
+) -> tuple[Found, Product] | Skipped:
+    from sen4cap.domain.found import Skipped
+
+    try:
+        return found, _product(site, found, scale, offset)
+    except InputRefused as error:
+        if not keep_going:
+            raise
+        return Skipped(found.path, str(error))
 
 
 def _product(site: Site, found: Found, scale: float | None, offset: float | None) -> Product:
@@ -96,15 +133,59 @@ def _recorded(
     skipped: Sequence[Skipped],
 ) -> Ingested:
     before = system.store.grids.all(site)
-    for found, _ in products:
-        system.store.grids.add(site, found.grid)
-    standing = {item.name for item in system.store.products.search(site)}
-    made = tuple(product for _, product in products if product.name not in standing)
-    system.store.products.commit(made)
+    standing = {item.slot: item for item in system.store.products.search(site)}
+    newest = _newest(products, standing)
+    kept = [(found, item) for found, item in products if newest[item.slot] is item]
+    superseded = [
+        _superseded(found, item, newest[item.slot])
+        for found, item in products
+        if newest[item.slot] is not item
+    ]
+    names = {item.name for item in standing.values()}
+    made = tuple(item for _, item in kept if item.name not in names)
+    grids = dict.fromkeys((site, found.grid) for found, _ in kept)
+    system.store.products.commit(made, grids=grids)
     if system.store.grids.all(site) != before:
         for year in sorted({season.year for season in system.store.seasons.all(site)}):
             place(system, site, year)
-    return Ingested(made, len(products) - len(made), tuple(skipped))
+    return Ingested(made, len(kept) - len(made), (*skipped, *superseded))
+
+
+def _newest(
+    products: Sequence[tuple[Found, Product]], standing: Mapping[str, Product]
+) -> dict[str, Product]:
+    """What is to stand in each slot: of the products and what a source put there, the newest.
+
+    Of equally new ones, such as one product taken in with another offset, the later word counts.
+    """
+    newest = {slot: item for slot, item in standing.items() if item.processor is None}
+    for _, item in products:
+        newest[item.slot] = max(item, newest.get(item.slot, item), key=_age)
+    return newest
+
+
+def _age(product: Product) -> tuple[str, str]:
+    """Processing baseline, then the source's name, in which the newer generation sorts later.
+
+    Without a baseline a name tells no age; all such products are older than those with one.
+    """
+    baseline = str(product.properties.get("s2:processing_baseline", ""))
+    return baseline, product.name.rpartition("_r")[0] if baseline else ""
+
+
+def _superseded(found: Found, product: Product, newest: Product) -> Skipped:
+    from sen4cap.domain.found import Skipped
+
+    baselines, times = (
+        {item.properties.get(key) for item in (product, newest)}
+        for key in ("s2:processing_baseline", "sen4cap:granule_time")
+    )
+    if len(baselines) == 1 and len(times - {None}) == 2:
+        return Skipped(
+            found.path,
+            f"Another granule of the same tile and datatake stands in its place: '{newest.name}'.",
+        )
+    return Skipped(found.path, f"Superseded by '{newest.name}'.")
 
 
 def search(system: System, site: str, kind: str | None = None) -> list[Product]:

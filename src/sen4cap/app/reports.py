@@ -6,13 +6,14 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sen4cap.app.markers import marker_root
+from sen4cap.app.markers import homes_of
 from sen4cap.app.system import System
 from sen4cap.domain import Asset, Product, ProductType, Role, Season
 from sen4cap.processing import write_whole
 
 if TYPE_CHECKING:
     import pandas as pd
+    import polars as pl
     from geopandas import GeoDataFrame
 
     from sen4cap.processing.marker_table import MarkerTable
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 
 CURVE_MARKERS = ("ndvi",)
 """Markers to draw the curve of, the first that is there."""
+MOST_PARCELS = 2000
+"""Of a crop, to draw its curve from: the first by `NewID`."""
 
 
 def with_report(system: System, product: Product, season: Season) -> Product:
@@ -79,32 +82,29 @@ def _curve(
     system: System, season: Season, parcels: GeoDataFrame, number: int
 ) -> ParcelCurve | None:
     """The curve of one parcel, beside the middle of the crops it is declared and predicted as."""
-    import polars as pl
-
     from sen4cap.processing.marker_table import MarkerTable
     from sen4cap.reports import ParcelCurve
 
-    table = MarkerTable(marker_root(system, season.site, season.name))
+    table = MarkerTable.of(system.archive, season)
     marker = next((name for name in CURVE_MARKERS if name in table.markers()), None)
     if marker is None:
         return None
-    series = table.series(number).filter(pl.col("marker") == marker).sort("time")
+    series = table.read(marker, homes_of(system, season, [number]))
     times = sorted({item.start for item in _sources(system, season)})
     return ParcelCurve(
         parcel=number,
         series=series.select("time", "mean", "stdev", "count").to_pandas(),
         acquisitions=times,
-        references=_references(table, marker, parcels, number),
+        references={
+            title: _median(table, marker, homes_of(system, season, numbers))
+            for title, numbers in references(parcels, number).items()
+        },
         marker=marker.upper(),
     )
 
 
-def _references(
-    table: MarkerTable, marker: str, parcels: GeoDataFrame, number: int
-) -> dict[str, pd.DataFrame]:
-    """Median curve of the parcels that agree, for the crops this one is said to be."""
-    import polars as pl
-
+def references(parcels: GeoDataFrame, number: int) -> dict[str, list[int]]:
+    """Parcels to compare one with: those that agree, of the crops this one is said to be."""
     row = parcels.loc[parcels["NewID"] == number].iloc[0]
     agree = parcels[(parcels["CT_decl"] == parcels["CT_pred_1"]).fillna(value=False)]
     found = {}
@@ -114,8 +114,14 @@ def _references(
         same = agree.loc[agree["CT_decl"] == row[said], ["NewID", "CT_decl_name"]]
         if same.empty:
             continue
-        chosen = pl.DataFrame({"parcel": same["NewID"].to_numpy()})
-        rows = table.read(marker).join(chosen, on="parcel", how="semi")
-        median = rows.group_by("time").agg(pl.col("mean").median()).sort("time")
-        found[f"{what}: {same['CT_decl_name'].iloc[0]}"] = median.to_pandas()
+        title = f"{what}: {same['CT_decl_name'].iloc[0]}"
+        found[title] = same["NewID"].sort_values().head(MOST_PARCELS).tolist()
     return found
+
+
+def _median(table: MarkerTable, marker: str, homes: pl.DataFrame) -> pd.DataFrame:
+    """Median of the parcels at each date: `time` and `mean`."""
+    import polars as pl
+
+    rows = table.read(marker, homes, columns=("time", "mean", "stale")).filter(~pl.col("stale"))
+    return rows.group_by("time").agg(pl.col("mean").median()).sort("time").to_pandas()

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from sen4cap.app.system import System
 from sen4cap.domain import Season, Site, short_name
+from sen4cap.errors import InputRefused
+
+if TYPE_CHECKING:
+    from geopandas import GeoDataFrame
 
 
 def create_site(
@@ -21,38 +25,29 @@ def create_site(
 ) -> Site:
     """Create a site; its footprint is the outline of the vector file `area`, if one is given.
 
-    Without one, the first parcels that are imported give it.
+    Without one, the parcels give it: their outline, which each import widens.
 
     Raises
     ------
     Conflict
         If the short name is taken.
     InputRefused
-        If the name, the time zone or the file cannot be used.
+        If the name, the time zone or the file cannot be used, or the file encloses no area.
     """
-    site = Site(name, short or short_name(name), timezone, outline_of(area) if area else None)
+    outline = _outline_of(area) if area else None
+    site = Site(name, short or short_name(name), timezone, outline, footprint_is_given=bool(area))
     return system.store.sites.add(site)
 
 
-def outline_of(path: Path) -> str:
-    """Outline of all features of a vector file: WKT in EPSG:4326."""
+def _outline_of(path: Path) -> str:
+    from sen4cap.geo.footprint import hull
     from sen4cap.geo.vector import read_vector
 
     frame = read_vector(path)
-    return outline(list(frame.geometry), frame.crs.to_wkt())
-
-
-def outline(geometries: Sequence[object], crs: str) -> str:
-    """Convex hull of geometries: WKT in EPSG:4326."""
-    import numpy as np
-    import shapely
-
-    from sen4cap.geo.crs import reproject
-
-    there = np.array([item for item in geometries if item is not None], dtype=object)
-    hull = shapely.convex_hull(shapely.geometrycollections(there))
-    dense = shapely.segmentize(hull, max(hull.length / 100, 1e-9))
-    return str(shapely.to_wkt(reproject(np.array([dense]), crs, "EPSG:4326")[0], 6))
+    outline = hull(frame.geometry.to_numpy(), frame.crs.to_wkt())
+    if outline is None:
+        raise InputRefused(f"'{path.name}' encloses no area: give the polygon of the site.")
+    return outline
 
 
 def tiles(site: Site) -> tuple[str, ...]:
@@ -62,13 +57,16 @@ def tiles(site: Site) -> tuple[str, ...]:
     return () if site.footprint is None else tiles_over(site.footprint)
 
 
-def give_footprint(system: System, site: Site, footprint: str) -> Site:
-    """Give a site its footprint where it has none yet."""
-    if site.footprint is not None:
-        return site
-    described = replace(site, footprint=footprint)
-    system.store.sites.replace(described)
-    return described
+def widen_footprint(system: System, short_name: str, frame: GeoDataFrame) -> None:
+    """Make the footprint of a site the hull of itself and of parcels; one that was given stays."""
+    from sen4cap.geo.footprint import hull, widened
+
+    site = system.store.sites.get(short_name)
+    if site.footprint_is_given:
+        return
+    footprint = widened(site.footprint, hull(frame.geometry.to_numpy(), frame.crs.to_wkt()))
+    if footprint != site.footprint:
+        system.store.sites.replace(replace(site, footprint=footprint))
 
 
 def create_season(

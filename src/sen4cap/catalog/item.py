@@ -17,7 +17,7 @@ import antimeridian
 import pystac
 import shapely
 
-from sen4cap.domain import Asset, Product, ProductType, Role, as_utc
+from sen4cap.domain import MGRS_TILE, Asset, Product, ProductType, Role, as_utc
 
 SCHEMAS = {
     "eo": "https://stac-extensions.github.io/eo/v1.1.0/schema.json",
@@ -46,7 +46,6 @@ _OWN = frozenset(
 )
 """Properties that stand for fields of a product; a product's own properties never use them."""
 
-_MGRS = re.compile(r"\d{2}[C-X][A-Z]{2}")
 _REFLECTANCE = re.compile(r"B(\d{2}|8A)")
 
 
@@ -115,7 +114,7 @@ def _own_properties(product: Product) -> dict[str, Any]:
         "sen4cap:slot": product.slot,
         "sen4cap:revision": product.revision,
     }
-    if _MGRS.fullmatch(product.grid):
+    if re.fullmatch(MGRS_TILE, product.grid):
         own["grid:code"] = f"MGRS-{product.grid}"
     if product.season:
         own["sen4cap:season"] = product.season

@@ -48,7 +48,7 @@ def get_config(key: Key, site: ForSite = None, as_json: AsJson = False) -> None:
     emit({"key": key, "site": site, "value": value}, as_json, value)
 
 
-@app.command("set")
+@app.command("set", context_settings={"ignore_unknown_options": True})
 def set_config(
     key: Key,
     value: Annotated[str, typer.Argument(help="The new value.")],
@@ -70,6 +70,5 @@ def unset_config(key: Key, site: ForSite = None, as_json: AsJson = False) -> Non
     from sen4cap.app import config, system
 
     with system.session() as here:
-        here.store.config.unset(key, site)
-        value = config.get_value(here, key, site)
+        value = config.unset_value(here, key, site)
     emit({"key": key, "site": site, "value": value}, as_json, f"{key} = {value}")

@@ -6,7 +6,7 @@ import os
 
 import typer
 
-from sen4cap.cli.output import AsJson, emit
+from sen4cap.cli.output import AsJson, emit, progress_bar
 
 app = typer.Typer(help="The database behind the system.", no_args_is_help=True)
 
@@ -17,7 +17,8 @@ def upgrade(as_json: AsJson = False) -> None:
     from sen4cap.app import database
     from sen4cap.settings import Settings
 
-    revision = database.upgrade(Settings())
+    with progress_bar() as progress:
+        revision = database.upgrade(Settings(), progress=progress)
     emit({"revision": revision}, as_json, f"The database is at schema {revision}.")
 
 

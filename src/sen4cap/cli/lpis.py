@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from sen4cap.cli.output import AsJson, emit, progress_bar, table
+from sen4cap.domain.parcel import Mode
 
 app = typer.Typer(help="Declared parcels and the crop table.", no_args_is_help=True)
 
@@ -20,14 +20,6 @@ Table = Annotated[Path, typer.Argument(help="Crop table, CSV.")]
 
 LISTED = 20
 """Changes that a dry run shows to people."""
-
-
-class ImportMode(StrEnum):
-    """What becomes of parcels that are not declared any more."""
-
-    UPDATE = "update"
-    REPLACE = "replace"
-    INCREMENTAL = "incremental"
 
 
 @app.command("import")
@@ -47,12 +39,12 @@ def import_parcels(
     ] = False,
     lut: Annotated[Path | None, typer.Option(help="Crop table, CSV, imported with them.")] = None,
     mode: Annotated[
-        ImportMode,
+        Mode,
         typer.Option(
             help="update: parcels that are missing are marked deleted; incremental: they stay; "
             "replace: they are no part of the new version."
         ),
-    ] = ImportMode.UPDATE,
+    ] = Mode.UPDATE,
     layer: Annotated[str | None, typer.Option(help="Layer, where there are several.")] = None,
     crs: Annotated[str | None, typer.Option(help="CRS, where the file names none.")] = None,
     dry_run: Annotated[
@@ -62,7 +54,7 @@ def import_parcels(
 ) -> None:
     """Import declared parcels; every parcel that is left out gets a reason."""
     from sen4cap.app import lpis, system
-    from sen4cap.parcels import Columns, Mode
+    from sen4cap.parcels import Columns
 
     columns = Columns(
         tuple(parcel_id_cols or ()), tuple(holding_id_cols or ()), crop_code_col, id_from_geometry
@@ -74,7 +66,7 @@ def import_parcels(
             year,
             declarations,
             columns,
-            mode=Mode(mode.value),
+            mode=mode,
             layer=layer,
             crs=crs,
             lut=lut,
@@ -93,8 +85,8 @@ def import_parcels(
 
 
 def _change(row: dict[str, object]) -> str:
-    told = [f"from {row['before']}"] if row["before"] is not None else []
-    told += [f"to {row['after']}"] if row["after"] is not None else []
+    told = [f"from {row['before']}"] if row["before"] else []
+    told += [f"to {row['after']}"] if row["after"] else []
     return f"  {row['change']:<9} {row['ori_id']} {' '.join(told)}".rstrip()
 
 
@@ -151,8 +143,8 @@ def rollback(
     """Undo an import and all after it."""
     from sen4cap.app import lpis, system
 
-    with system.session() as here:
-        standing = lpis.rollback(here, site, year, version)
+    with progress_bar() as progress, system.session() as here:
+        standing = lpis.rollback(here, site, year, version, progress=progress)
     number = standing.version if standing else None
     text = f"Version {number} is current." if number else f"There are no parcels for {year} now."
     emit({"version": number}, as_json, text)

@@ -11,7 +11,15 @@ import typer
 from typer.core import TyperGroup
 
 from sen4cap.cli.output import AsJson, emit, progress_bar
-from sen4cap.processing import Parameter, Processor, as_text, parameters_of, processors
+from sen4cap.processing import (
+    Parameter,
+    Processor,
+    as_text,
+    config_key,
+    parameters_of,
+    processor,
+    processors,
+)
 
 app = typer.Typer(help="Run a processor over a season of a site.", no_args_is_help=True)
 
@@ -29,13 +37,14 @@ class ProcessorCommands(TyperGroup):
         return list(processors())
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ARG002 - given by typer
-        """The command of one processor."""
-        found = processors().get(cmd_name)
-        return None if found is None else _command(found)
+        """The command of one processor; `NotFound` lists those that are installed."""
+        return _command(processor(cmd_name))
 
 
 def _command(chosen: Processor) -> Any:
-    single = typer.Typer(context_settings={"help_option_names": ["-h", "--help"]})
+    single = typer.Typer(
+        add_completion=False, context_settings={"help_option_names": ["-h", "--help"]}
+    )
     single.command(chosen.id, help=f"{chosen.title}. {chosen.description}")(_function(chosen))
     return typer.main.get_command(single)
 
@@ -55,7 +64,7 @@ def _function(chosen: Processor) -> Any:
     last = inspect.Parameter(
         "as_json", inspect.Parameter.KEYWORD_ONLY, default=False, annotation=AsJson
     )
-    signature = inspect.Signature([*fixed, *(_option(item) for item in declared), last])
+    signature = inspect.Signature([*fixed, *(_option(chosen, item) for item in declared), last])
     run_processor.__signature__ = signature  # type: ignore[attr-defined]  # functions carry it
     run_processor.__annotations__ = {
         name: item.annotation for name, item in signature.parameters.items()
@@ -67,16 +76,17 @@ def _argument(name: str, annotation: Any) -> inspect.Parameter:
     return inspect.Parameter(name, inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=annotation)
 
 
-def _option(item: Parameter) -> inspect.Parameter:
+def _option(chosen: Processor, item: Parameter) -> inspect.Parameter:
     """An option that is None unless given, so that configuration below it still counts."""
     flag = "--" + item.name.replace("_", "-")
     names = [f"{flag}/--no-{flag[2:]}"] if item.annotation is bool else [flag]
-    unit = f" [{item.unit}]" if item.unit else ""
-    limits = f" ({item.minimum:g} to {item.maximum:g})" if _has_limits(item) else ""
+    limits = f"{item.minimum:g} to {item.maximum:g}" if _has_limits(item) else ""
+    details = ", ".join(text for text in (item.unit, limits) if text)
+    title = f"{item.title} ({details})" if details else item.title
     info = typer.Option(
         *names,
-        help=f"{item.title}{unit}{limits}. {item.description} Declared default: "
-        f"{as_text(item.default) or 'empty'}.",
+        help=f"{title}. {item.description} "
+        f"Key {config_key(chosen.id, item.key)}, declared {as_text(item.default) or 'empty'}.",
         show_default=False,
         rich_help_panel="Advanced" if item.advanced else "Parameters",
     )

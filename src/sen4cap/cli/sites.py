@@ -59,7 +59,7 @@ def show_site(
     rows = [
         ("name", found.name),
         ("time zone", found.timezone),
-        ("outline", found.footprint or "given by the first parcels"),
+        ("outline", found.footprint or "given by the parcels"),
         ("Sentinel-2 tiles", ", ".join(tiles)),
         ("grids", ", ".join(f"{grid.name} ({grid.sensor})" for grid in grids)),
     ]

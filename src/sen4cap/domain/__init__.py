@@ -1,7 +1,7 @@
 """The words of the system as frozen values. No I/O, no framework."""
 
 from sen4cap.domain.config import ConfigEntry, ConfigMetadata, DataType
-from sen4cap.domain.grid import Grid, Sensor
+from sen4cap.domain.grid import MGRS_TILE, Grid, Sensor, finest
 from sen4cap.domain.job import Job, Status
 from sen4cap.domain.parcel import ParcelSet, Reason
 from sen4cap.domain.product import Asset, Product, ProductType, Role, revision_of, slot_of
@@ -9,6 +9,7 @@ from sen4cap.domain.site import Season, Site, short_name
 from sen4cap.domain.time import Dekad, as_utc, dekad_of
 
 __all__ = [
+    "MGRS_TILE",
     "Asset",
     "ConfigEntry",
     "ConfigMetadata",
@@ -27,6 +28,7 @@ __all__ = [
     "Status",
     "as_utc",
     "dekad_of",
+    "finest",
     "revision_of",
     "short_name",
     "slot_of",

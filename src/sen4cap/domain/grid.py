@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
 
+from sen4cap.domain.names import check_name
 from sen4cap.errors import InputRefused
 
 Affine6 = tuple[float, float, float, float, float, float]
+
+MGRS_TILE = r"\d{2}[C-HJ-NP-X][A-HJ-NP-Z][A-HJ-NP-V]"
+"""Regular expression of a Sentinel-2 tile, `31UDS`: zone, latitude band, square; no I, no O."""
 
 
 class Sensor(StrEnum):
@@ -40,6 +45,7 @@ class Grid:
     sensor: Sensor = Sensor.S2
 
     def __post_init__(self) -> None:
+        check_name("grid", self.name)
         a, b, _, d, e, _ = self.transform
         if b or d or not a or not e:
             raise InputRefused(
@@ -77,3 +83,8 @@ class Grid:
             round(self.height * e / step_y),
             self.sensor,
         )
+
+
+def finest(grids: Iterable[Grid]) -> Grid:
+    """The grid of smallest pixels; the first of equal ones."""
+    return min(grids, key=lambda grid: grid.pixel)

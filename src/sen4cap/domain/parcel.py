@@ -7,6 +7,17 @@ from enum import StrEnum
 from pathlib import Path
 
 
+class Mode(StrEnum):
+    """What an import makes of parcels that are not declared any more."""
+
+    UPDATE = "update"
+    """They stay, marked as deleted."""
+    REPLACE = "replace"
+    """They are no part of the new version; their numbers stay theirs."""
+    INCREMENTAL = "incremental"
+    """They stay as they are."""
+
+
 class Reason(StrEnum):
     """Why a parcel has no result, or cannot be used to train. One per parcel, worst first."""
 
@@ -29,6 +40,9 @@ class Reason(StrEnum):
         return _SENTENCES[self]
 
 
+GEOMETRY_REASONS = (Reason.NO_GEOMETRY, Reason.EMPTY_GEOMETRY, Reason.INVALID_GEOMETRY)
+"""Reasons of parcels that have no area to look at."""
+
 _SENTENCES = {
     Reason.NO_GEOMETRY: "The declaration has no geometry.",
     Reason.EMPTY_GEOMETRY: "The geometry encloses no area.",
@@ -36,7 +50,7 @@ _SENTENCES = {
     Reason.DUPLICATE: "Another parcel has the same geometry.",
     Reason.OVERLAP: "More than 10 % of the parcel is covered by other parcels.",
     Reason.NO_CROP: "No crop was declared.",
-    Reason.CROP_NOT_IN_LUT: "The declared crop code is not in the crop look-up table.",
+    Reason.CROP_NOT_IN_LUT: "The declared crop code is not in the crop table.",
     Reason.LAND_COVER: "The declared crop belongs to a land cover that is not monitored.",
     Reason.OUTSIDE_GRID: "No raster of the site covers the parcel.",
     Reason.TOO_SMALL: "The parcel holds too few pixels.",

@@ -15,6 +15,11 @@ from datetime import date, datetime
 from enum import StrEnum
 from typing import Any
 
+from sen4cap.domain.names import check_name
+
+MAX_NAME = 200
+"""Of a product: file names made of it must stay within 255 bytes."""
+
 
 class ProductType(StrEnum):
     """Kinds of products, under the original's short names."""
@@ -89,6 +94,9 @@ class Product:
     """Names of the products it was made from."""
     properties: Mapping[str, Any] = field(default_factory=dict)
     """Further STAC properties, JSON values."""
+
+    def __post_init__(self) -> None:
+        check_name("product", self.name, MAX_NAME)
 
     @property
     def slot(self) -> str:

@@ -8,10 +8,13 @@ from datetime import date, datetime
 from functools import cached_property
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from sen4cap.domain.names import check_name
 from sen4cap.domain.time import DEKADS_PER_YEAR, Dekad, day_bounds, dekad_of, dekads_between
 from sen4cap.errors import InvalidParameter
 
 MAX_SEASON_DAYS = 731
+MAX_SITE_NAME = 50
+"""PostgreSQL cuts names after 63 bytes; `decl_<site>_<year>` must fit."""
 
 
 def short_name(name: str) -> str:
@@ -26,16 +29,20 @@ class Site:
     name: str
     """As people write it."""
     short_name: str
-    """As folders, tables and commands write it; unique."""
+    """As folders, tables and commands write it; unique, at most 50 characters."""
     timezone: str = "UTC"
     """IANA zone of its days, for example `Europe/Amsterdam`."""
     footprint: str | None = None
     """WKT polygon, longitude and latitude (EPSG:4326); None until parcels or a polygon give it."""
+    footprint_is_given: bool = False
+    """Whether the user gave it; else each import of parcels widens it."""
 
     def __post_init__(self) -> None:
-        if not self.short_name or self.short_name != short_name(self.short_name):
+        fits = 1 <= len(self.short_name) <= MAX_SITE_NAME
+        if not fits or self.short_name != short_name(self.short_name):
             raise InvalidParameter(
-                f"'{self.short_name}' cannot name a site: use lower-case letters, digits and '_'."
+                f"'{self.short_name}' cannot name a site: give a short name of at most "
+                f"{MAX_SITE_NAME} lower-case letters, digits and '_'."
             )
         try:
             ZoneInfo(self.timezone)
@@ -64,6 +71,7 @@ class Season:
     enabled: bool = True
 
     def __post_init__(self) -> None:
+        check_name("season", self.name)
         days = (self.end - self.start).days + 1
         if not 1 <= days <= MAX_SEASON_DAYS:
             raise InvalidParameter(

@@ -51,6 +51,13 @@ def same(src: str, dst: str) -> bool:
     return src == dst or bool(_crs(src).equals(_crs(dst), ignore_axis_order=True))
 
 
+@lru_cache(maxsize=64)
+def metres_per_unit(crs: str) -> float | None:
+    """Metres in a unit of the coordinates, 0.3048 of a grid in feet; None where they are angles."""
+    found = _crs(crs)
+    return None if found.is_geographic else float(found.axis_info[0].unit_conversion_factor)
+
+
 def reproject(geometries: Geometries, src: str, dst: str) -> Geometries:
     """Geometries with their vertices in `dst`; edges stay straight.
 

@@ -15,6 +15,7 @@ from typing import Any, cast
 
 import geopandas as gpd
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pyogrio
@@ -36,6 +37,10 @@ OPENED = (
 """Suffixes that are looked for in a zip."""
 STRAIGHT = (".shp", ".geojson", ".json", ".kml")
 """Formats without curves."""
+CURVED = "CURVE|SURFACE|CIRCULAR"
+"""Regular expression of OGR's kinds of geometry that are curves."""
+KIND = "sen4cap_kind_of_geometry"
+"""Column in which the kind is asked for while a file is read."""
 LINEARIZED = "linearized"
 """Key of `frame.attrs`: rows, from 0, whose curves were made line segments."""
 
@@ -206,13 +211,23 @@ def _read(source: Path, layer: str | None) -> gpd.GeoDataFrame:
         return _read_parquet(source, None).reset_index(drop=True)
     if source.suffix.lower() == ".shp":
         _check_length(source)
-    info = _layer_info(source, layer)
+    curves = source.suffix.lower() not in STRAIGHT
+    query = {"sql": _with_kinds(source, layer), "sql_dialect": "OGRSQL"} if curves else {}
     with _refusing(source):
-        frame = pyogrio.read_dataframe(source, layer=layer, on_invalid="fix")
+        frame = pyogrio.read_dataframe(
+            source, layer=None if curves else layer, on_invalid="fix", **query
+        )
     if not isinstance(frame, gpd.GeoDataFrame):
         raise UnreadableFile(f"'{source.name}' holds no geometry: give a file with polygons.")
-    frame.attrs[LINEARIZED] = _curved_rows(source, str(info["layer_name"]))
+    kinds = frame.pop(KIND).fillna("") if curves else pd.Series([], dtype="str")
+    frame.attrs[LINEARIZED] = np.flatnonzero(kinds.str.contains(CURVED, regex=True)).tolist()
     return frame
+
+
+def _with_kinds(source: Path, layer: str | None) -> str:
+    """OGR SQL for a layer with the kind of each geometry; the reader makes curves lines unsaid."""
+    name = str(_layer_info(source, layer)["layer_name"]).replace('"', '\\"')
+    return f'SELECT *, OGR_GEOMETRY AS {KIND} FROM "{name}"'  # noqa: S608 - a read-only file
 
 
 def _check_length(source: Path) -> None:
@@ -221,20 +236,6 @@ def _check_length(source: Path) -> None:
         header = handle.read(28)
     if source.stat().st_size < 2 * int.from_bytes(header[24:28], "big"):
         raise UnreadableFile(f"'{source.name}' is truncated: copy it again.")
-
-
-def _curved_rows(source: Path, layer: str) -> list[int]:
-    """Rows that are curves in the file; the reader makes them lines without a word."""
-    if source.suffix.lower() in STRAIGHT:
-        return []
-    name = layer.replace('"', '\\"')
-    query = f'SELECT OGR_GEOMETRY AS kind FROM "{name}"'  # noqa: S608 - OGRSQL on a read-only file
-    with _refusing(source):
-        kinds = pyogrio.read_dataframe(
-            source, sql=query, sql_dialect="OGRSQL", read_geometry=False
-        )["kind"]
-    curved = kinds.fillna("").str.contains("CURVE|SURFACE|CIRCULAR", regex=True)
-    return [int(row) for row in np.flatnonzero(curved)]
 
 
 def _parquet_schema(path: Path) -> pa.Schema:

@@ -122,16 +122,27 @@ def joined(declared: pd.DataFrame, names: tuple[str, ...]) -> pd.Series:
 def unique_ids(ids: pd.Series, digests: NDArray[np.object_], *ties: pd.Series) -> pd.Series:
     """Identifiers, repeated ones with suffixes -A … -Z, -AA … in the order of `digests`.
 
-    Equal digests are ordered by `ties`, then by row.
+    Equal digests are ordered by `ties`, then by row. A suffix that would make an identifier that
+    was declared is left out: A, A, A-A become A-B, A-C, A-A.
     """
-    while (repeated := ids.duplicated(keep=False)).any():
-        table = pd.DataFrame({"id": ids, "digest": digests})
-        table = table.assign(**{f"tie{i}": tie.fillna("") for i, tie in enumerate(ties)})
-        ordered = table[repeated].sort_values(list(table.columns), kind="stable")
-        place = ordered.groupby("id", sort=False).cumcount()
-        suffixes = place.map({number: letters(number) for number in place.unique()})
-        ids = ids.mask(repeated, ordered["id"] + "-" + suffixes)
-    return ids
+    repeated = ids.duplicated(keep=False)
+    if not repeated.any():
+        return ids
+    table = pd.DataFrame({"id": ids, "digest": digests})
+    table = table.assign(**{f"tie{i}": tie.fillna("") for i, tie in enumerate(ties)})
+    ordered = table[repeated].sort_values(list(table.columns), kind="stable")["id"]
+    return ids.mask(repeated, _suffixed(ordered, ids))
+
+
+def _suffixed(ordered: pd.Series, declared: pd.Series) -> pd.Series:
+    """Identifiers with the first suffixes, in order, that make none of those declared."""
+    place = ordered.groupby(ordered).cumcount()
+    while True:
+        names = ordered + "-" + place.map({number: letters(number) for number in place.unique()})
+        taken = names.isin(declared)
+        if not taken.any():
+            return names
+        place += taken.groupby(ordered).cummax()
 
 
 def letters(number: int) -> str:

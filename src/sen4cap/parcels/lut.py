@@ -1,4 +1,4 @@
-"""The crop look-up table: what a declared crop code means, and which class it is learnt as."""
+"""The crop table: what a declared crop code means, and which class it is learnt as."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ TRUTH = {"true": "1", "false": "0", "t": "1", "f": "0", "yes": "1", "no": "0"}
 
 
 def read_lut(path: Path) -> pl.DataFrame:
-    """A crop look-up table with the columns of `ORDER`, one row per `ori_crop`, in file order.
+    """A crop table with the columns of `ORDER`, one row per `ori_crop`, in file order.
 
     The separator (comma, semicolon, tab, bar) and the encoding (UTF-8, Latin-1) are found out;
     column names count in any case. `ori_crop` is text as it stands. Without them, `ctnum` is the

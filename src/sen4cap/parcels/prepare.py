@@ -9,7 +9,6 @@ out: it stays, with the first of `Reason` that holds.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Any, Protocol
 
 import geopandas as gpd
@@ -19,7 +18,7 @@ import polars as pl
 from pyproj import CRS
 
 from sen4cap.domain import Reason
-from sen4cap.domain.parcel import COLUMNS
+from sen4cap.domain.parcel import COLUMNS, GEOMETRY_REASONS, Mode
 from sen4cap.errors import EmptyLayer, MissingCrs
 from sen4cap.parcels.changes import compare, table_of_changes
 from sen4cap.parcels.columns import Columns, as_text, numbered
@@ -31,18 +30,6 @@ from sen4cap.parcels.report import Report, report_of
 
 MAX_OVERLAP = 0.10
 """Largest share of a parcel that others may cover."""
-GEOMETRY_REASONS = (Reason.NO_GEOMETRY, Reason.EMPTY_GEOMETRY, Reason.INVALID_GEOMETRY)
-
-
-class Mode(StrEnum):
-    """What becomes of parcels that are not declared any more."""
-
-    UPDATE = "update"
-    """They stay, marked as deleted."""
-    REPLACE = "replace"
-    """They are no part of the new version; their numbers stay theirs."""
-    INCREMENTAL = "incremental"
-    """They stay as they are."""
 
 
 class Columnar(Protocol):

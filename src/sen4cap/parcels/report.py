@@ -53,7 +53,7 @@ class Report:
     ids_from_geometry: int
     """Rows whose identifier is the hash of their geometry."""
     unknown_crops: Mapping[str, int]
-    """Rows per declared code that is not in the look-up table; most first."""
+    """Rows per declared code that is not in the crop table; most first."""
     warnings: tuple[str, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
@@ -92,7 +92,7 @@ class Report:
         remarks = (
             (repeated, f"Identifiers that were repeated and have suffixes now: {repeated}."),
             (made, f"Identifiers made from the geometry: {made}."),
-            (codes, f"Crop codes that are not in the look-up table: {named}{more}."),
+            (codes, f"Crop codes that are not in the crop table: {named}{more}."),
         )
         return [sentence for there, sentence in remarks if there]
 
@@ -151,4 +151,4 @@ def _warnings(lut: pl.DataFrame | None) -> tuple[str, ...]:
     if not shared:
         return ()
     numbers = ", ".join(map(str, shared))
-    return (f"Several crops of the look-up table share ctnum {numbers}.",)
+    return (f"Several crops of the crop table share ctnum {numbers}.",)

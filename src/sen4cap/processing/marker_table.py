@@ -5,21 +5,28 @@
 
 A row is one parcel at one acquisition. Files are never changed. A newer extraction of a parcel
 adds a row of a higher generation, and readers see the highest; a count of 0 there takes the older
-row back. The same rows in two files count once, so that reading gives the same answer before,
-during and after a compaction, wherever that is interrupted.
+row back. Where the geometries of the parcels are given, a row of a parcel's own geometry goes
+before any other. The same rows in two files count once and a compaction keeps the newest row of
+each geometry, so that reading gives the same answer before, during and after a compaction,
+wherever that is interrupted.
+
+Reading is bounded by what is asked for: row groups outside the range of the parcels are skipped
+and only the columns that are wanted or compared are read. Of 6 million rows (200 000 parcels, 30
+dates), compacted, on 2 cores: all columns in 2.3 s and 1.4 GB, those of the crop type processor in
+2.3 s and 0.9 GB, the same of 50 000 parcels in 0.8 s and 0.4 GB.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
 import polars as pl
 
-from sen4cap.domain import as_utc
+from sen4cap.domain import ProductType, Season, as_utc
 from sen4cap.processing.context import write_whole
 
 SCHEMA: dict[str, pl.DataType] = {
@@ -38,10 +45,17 @@ SCHEMA: dict[str, pl.DataType] = {
 }
 """Columns of a row. `parcel` is the NewID, `time` the sensing start, `orbit` the relative orbit
 (null where unknown), `count` the valid pixels weighted by their coverage, `geom_hash` the geometry
-the row was extracted for, `product` and `revision` (8 hex digits) the raster product it is from."""
+the row was extracted for, `product` the raster product it is from, `revision` (8 hex digits) what
+it was made from and how: the revision of the raster and the settings of the extraction."""
 
 OBSERVATION = ("parcel", "time", "orbit")
 """What there is one current row of."""
+COLUMNS = (*SCHEMA, "stale")
+"""Columns that are read."""
+NAMES = ("grid", "product", "revision")
+"""Columns of few different values, categorical in memory."""
+PRECEDENCE = ("stale", "generation", "grid")
+FOLDER = ProductType.MARKERS.value
 ROW_GROUP = 100_000
 ROWS_PER_FILE = 5_000_000
 ATTEMPTS = 3
@@ -55,6 +69,11 @@ class MarkerTable:
 
     root: Path
     """Folder with one folder per marker; need not exist."""
+
+    @classmethod
+    def of(cls, archive: Path, season: Season) -> MarkerTable:
+        """The table of a season below the root folder of all products."""
+        return cls(archive / season.site / FOLDER / season.name)
 
     def markers(self) -> tuple[str, ...]:
         """Names of the markers that hold files, sorted."""
@@ -83,37 +102,51 @@ class MarkerTable:
         parcels: pl.DataFrame | None = None,
         start: datetime | None = None,
         end: datetime | None = None,
+        *,
+        columns: Sequence[str] = COLUMNS,
     ) -> pl.DataFrame:
         """One current row per parcel, time and orbit, sorted by them, in [start, end).
 
         `parcels` has the columns `parcel` and `geom_hash` and may have `grid`, the home grid: rows
-        of other parcels and of other grids are left out. The result has the columns of `SCHEMA`
-        and `stale`: true where the row is of another geometry than the parcel's, null where no
-        parcels are given. Statistics are never missing; a parcel without a valid pixel at a date
-        has no row.
+        of other parcels and of other grids are left out. The result has `columns`, some of
+        `SCHEMA` and `stale`: true where the row is of another geometry than the parcel's, null
+        where no parcels are given. Statistics are never missing; a parcel without a valid pixel at
+        a date has no row.
         """
+        needed = {*columns, *OBSERVATION, "grid", "generation", "count", "stale"}
 
         def query(rows: pl.LazyFrame) -> pl.LazyFrame:
             chosen = _of_parcels(_between(rows, start, end), parcels)
-            stale = pl.col("geom_hash") != pl.col("current_hash")
-            return _current(chosen).select(*SCHEMA, stale=stale)
+            return chosen.select(name for name in COLUMNS if name in needed)
 
-        return self._collect(marker, query)
+        found = _newest(self._collect(marker, query), OBSERVATION)
+        return found.filter(pl.col("count") > 0).select(_plain(columns))
 
-    def series(self, parcel: int) -> pl.DataFrame:
-        """All current rows of one parcel, sorted by `marker`, time and orbit.
+    def series(self, parcels: pl.DataFrame) -> pl.DataFrame:
+        """The current rows of a few parcels, as in `read`, of all markers, sorted by `marker`.
 
         Compacted files are sorted by parcel, so that few row groups are read.
         """
-
-        def query(rows: pl.LazyFrame) -> pl.LazyFrame:
-            return _current(rows.filter(pl.col("parcel") == parcel)).select(*SCHEMA)
-
         found = [
-            self._collect(marker, query).select(pl.lit(marker).alias("marker"), *SCHEMA)
+            self.read(marker, parcels).select(pl.lit(marker).alias("marker"), *COLUMNS)
             for marker in self.markers()
         ]
-        return pl.concat(found) if found else pl.DataFrame(schema={"marker": pl.String(), **SCHEMA})
+        schema = {"marker": pl.String(), **SCHEMA, "stale": pl.Boolean()}
+        return pl.concat(found) if found else pl.DataFrame(schema=schema)
+
+    def standing(self, marker: str, time: datetime, grid: str) -> pl.DataFrame:
+        """The newest row of each parcel at one acquisition on one grid, sorted by parcel.
+
+        Columns `parcel`, `geom_hash`, `generation`, `revision`. Rows with a count of 0 are there
+        too: this is what was extracted, not what was seen.
+        """
+        columns = ("parcel", "geom_hash", "generation", "revision")
+
+        def query(rows: pl.LazyFrame) -> pl.LazyFrame:
+            here = (pl.col("time") == as_utc(time)) & (pl.col("grid") == grid)
+            return rows.filter(here).select(columns)
+
+        return _newest(self._collect(marker, query), ["parcel"]).select(_plain(columns))
 
     def compact(
         self, marker: str, *, min_parts: int = 16, max_rows: int = ROWS_PER_FILE
@@ -131,8 +164,9 @@ class MarkerTable:
         new = []
         for number, (first, last) in enumerate(_parcel_ranges(old, max_rows)):
             path = self.root / marker / f"sorted-{digest}-{number:04d}.parquet"
-            inside = pl.scan_parquet(old).filter(pl.col("parcel").is_between(first, last))
-            _write(path, _newest(inside, (*OBSERVATION, "grid")).collect())
+            inside = _gathered(_scan(old).filter(pl.col("parcel").is_between(first, last)))
+            kept = _newest(inside, (*OBSERVATION, "grid", "geom_hash"))
+            _write(path, kept.select(_plain(SCHEMA)))
             new.append(path)
         for path in old:
             path.unlink(missing_ok=True)
@@ -142,7 +176,7 @@ class MarkerTable:
         """Result of a query; a compaction may replace files after they were listed: look again."""
         for attempt in range(ATTEMPTS):
             try:
-                return query(_scan(_files(self.root / marker))).collect()
+                return _gathered(query(_scan(_files(self.root / marker))))
             except FileNotFoundError:
                 if attempt == ATTEMPTS - 1:
                     raise
@@ -177,23 +211,37 @@ def _between(rows: pl.LazyFrame, start: datetime | None, end: datetime | None) -
 
 
 def _of_parcels(rows: pl.LazyFrame, parcels: pl.DataFrame | None) -> pl.LazyFrame:
+    """Rows of the parcels, on their grids where those are given, with `stale`."""
     if parcels is None:
-        return rows.with_columns(current_hash=pl.lit(None, pl.String()))
+        return rows.with_columns(stale=pl.lit(None, pl.Boolean()))
     keys = ["parcel", *({"grid"} & set(parcels.columns))]
-    current = parcels.lazy().select(*keys, current_hash=pl.col("geom_hash"))
-    return rows.join(current.cast({"parcel": pl.Int64()}), on=keys, how="inner")
+    current = parcels.select(*keys, current_hash=pl.col("geom_hash")).cast({"parcel": pl.Int64()})
+    first, last = current["parcel"].min(), current["parcel"].max()
+    inside = rows.filter(pl.col("parcel").is_between(first, last))
+    stale = pl.col("geom_hash") != pl.col("current_hash")
+    return inside.join(current.lazy(), on=keys, how="inner").with_columns(stale=stale)
 
 
-def _current(rows: pl.LazyFrame) -> pl.LazyFrame:
-    return _newest(rows, OBSERVATION).filter(pl.col("count") > 0)
+def _gathered(rows: pl.LazyFrame) -> pl.DataFrame:
+    """The rows in memory; names, which repeat, as categories."""
+    present = [name for name in NAMES if name in rows.collect_schema()]
+    return rows.with_columns(pl.col(present).cast(pl.Categorical())).collect(engine="streaming")
 
 
-def _newest(rows: pl.LazyFrame, keys: Sequence[str]) -> pl.LazyFrame:
-    """Row of the highest generation per key, sorted by key; ties are broken by name."""
-    ties = ("generation", "product", "revision", "geom_hash", "grid")
-    order = list(dict.fromkeys((*keys, *ties)))
+def _plain(columns: Iterable[str]) -> list[pl.Expr]:
+    return [pl.col(name).cast(SCHEMA.get(name, pl.Boolean())) for name in columns]
+
+
+def _newest(rows: pl.DataFrame, keys: Sequence[str]) -> pl.DataFrame:
+    """One row per key, sorted by key: not stale before stale, then of the highest generation.
+
+    Ties are broken by grid. Sorted by numbers and categories alone rows of a key are neighbours,
+    which costs far less than to compare texts.
+    """
+    order = [name for name in dict.fromkeys((*keys, *PRECEDENCE)) if name in rows.columns]
     ranked = rows.sort(order, descending=[name == "generation" for name in order])
-    return ranked.unique(list(keys), keep="first", maintain_order=True)
+    repeated = pl.all_horizontal(pl.col(key).eq_missing(pl.col(key).shift()) for key in keys)
+    return ranked.filter(~repeated)
 
 
 def _parcel_ranges(files: Sequence[Path], max_rows: int) -> list[tuple[int, int]]:

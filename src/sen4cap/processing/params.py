@@ -189,5 +189,19 @@ def _refusal(
         keys = ", ".join(sorted({item.key for item in known.values()}))
         return f"{config_key(processor, name)} is no parameter; known are: {keys}."
     item = known[name]
-    message = str(error["msg"])[:1].lower() + str(error["msg"])[1:]
-    return f"{config_key(processor, item.key)} = {error['input']!r} is refused: {message}."
+    return (
+        f"{config_key(processor, item.key)} = {error['input']!r} is refused: "
+        f"{_allowed(item, str(error['msg']))}."
+    )
+
+
+def _allowed(item: Parameter, message: str) -> str:
+    """What may be given instead, in words."""
+    if item.allowed:
+        return f"give one of {', '.join(item.allowed)}"
+    if item.minimum is not None and item.maximum is not None:
+        kind = "a whole number" if item.type is DataType.INT else "a number"
+        return f"give {kind} from {item.minimum:g} to {item.maximum:g}"
+    if item.type is DataType.BOOL:
+        return "give true or false"
+    return message.removeprefix("Value error, ").rstrip(".")

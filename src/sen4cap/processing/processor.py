@@ -72,6 +72,8 @@ class Processor:
     """(context, params, step) → the product of the step. The only place with I/O."""
     needs_lut: bool = False
     """Whether its steps read the crop look-up table."""
+    per_season: bool = True
+    """Whether its products belong to a season; a raster of an acquisition belongs to none."""
     finish: Finish | None = None
     """(context, params): tidying once all steps of a job are done; changes no result."""
 

@@ -57,6 +57,14 @@ def role_of(name: str) -> Role:
     return Role.MASK if name == MASK else Role.DATA
 
 
+def nodata_of(name: str, data_type: str) -> float | None:
+    """Nodata of a band where nothing tells it: 0 for reflectances stored as integers and classes.
+
+    Source: Sentinel-2 Products Specification Document, issue 14, special value NODATA.
+    """
+    return 0.0 if "int" in data_type and name in {*REFLECTANCES, MASK} else None
+
+
 def type_of(names: Iterable[str]) -> ProductType:
     """L3B where every band but the mask is an L3B variable, else L2A."""
     data = [name for name in names if name != MASK]

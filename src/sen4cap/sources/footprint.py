@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-import antimeridian
 import numpy as np
 import shapely
 
@@ -13,19 +12,9 @@ from sen4cap.domain import Grid
 from sen4cap.domain.found import Found
 from sen4cap.errors import OutsideSite
 from sen4cap.geo.crs import reproject
+from sen4cap.geo.footprint import split
 
 STEPS_PER_SIDE = 16
-
-
-def split(geometry: shapely.Geometry) -> str:
-    """WKT of a polygon in longitude and latitude, cut where it crosses ±180°."""
-    longitudes = shapely.get_coordinates(geometry)[:, 0]
-    if np.ptp(longitudes) > 180 or np.abs(longitudes).max() >= 180:
-        fixed = antimeridian.fix_shape(
-            shapely.geometry.mapping(geometry), fix_winding=True, great_circle=False
-        )
-        geometry = shapely.geometry.shape(fixed)
-    return str(shapely.to_wkt(shapely.orient_polygons(geometry), rounding_precision=-1))
 
 
 def of_positions(latitudes_longitudes: Iterable[float]) -> str:

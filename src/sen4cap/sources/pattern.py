@@ -10,6 +10,7 @@ import re
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 
+from sen4cap.domain import MGRS_TILE
 from sen4cap.errors import InvalidParameter
 
 TOKENS = {
@@ -22,9 +23,12 @@ TOKENS = {
 }
 """Regular expression of each token; `date` is loose, so that a wrong date is seen as one."""
 
+TIME_UNKNOWN = time(10)
+"""UTC time of day of a raster of which only the date is known. It falls on that date in every time
+zone from Hawaii (-10) to New Zealand in summer (+13); midnight and noon do not."""
+
 _TOKEN = re.compile(r"\{(\w*)\}|\*")
 _WORD = re.compile(r"[A-Za-z0-9]+")
-_MGRS = re.compile(r"T(\d{2}[C-X][A-Z]{2})")
 
 
 @dataclass(frozen=True)
@@ -79,6 +83,8 @@ def _regex(text: str) -> str:
 def instant_of(values: dict[str, str]) -> tuple[datetime, bool]:
     """UTC instant of the tokens of a match, and whether its time of day is known.
 
+    Where it is not, it is `TIME_UNKNOWN`.
+
     Raises
     ------
     ValueError
@@ -90,7 +96,7 @@ def instant_of(values: dict[str, str]) -> tuple[datetime, bool]:
     day = _date(values["date"])
     if "time" in values:
         return datetime.combine(day, _time(values["time"]), UTC), True
-    return datetime.combine(day, time.min, UTC), False
+    return datetime.combine(day, TIME_UNKNOWN, UTC), False
 
 
 def _date(text: str) -> date:
@@ -105,5 +111,4 @@ def _time(text: str) -> time:
 
 def tile_name(text: str) -> str:
     """Name of a tile; an MGRS tile without its leading `T`."""
-    match = _MGRS.fullmatch(text)
-    return match[1] if match else text
+    return text[1:] if re.fullmatch(f"T{MGRS_TILE}", text) else text

@@ -11,13 +11,15 @@ import rasterio
 from sen4cap.domain import Grid
 from sen4cap.domain.found import FoundBand, Scaling
 from sen4cap.geo.raster import grid_of, verify
-from sen4cap.sources.bands import role_of
+from sen4cap.sources.bands import nodata_of, role_of
 
 RASTER_SUFFIXES = frozenset({".tif", ".tiff", ".jp2", ".img", ".vrt"})
 MEDIA_TYPES = {".jp2": "image/jp2", ".tif": "image/tiff; application=geotiff"}
 
 _WHOLE = 16 * 2**20
-_SAMPLE = 2**20
+_END = 2**20
+_PIECE = 2**16
+_PIECES = 64
 
 
 @dataclass(frozen=True)
@@ -46,17 +48,21 @@ class RasterFile:
         nodata: float | None = None,
         declared: tuple[Scaling, ...] = (),
     ) -> FoundBand:
-        """A band under a name; `nodata` and `declared` are what other metadata say of it."""
-        own = self.scalings[index - 1]
+        """A band under a name; `nodata` and `declared` are what other metadata say of it.
+
+        Nodata is what they say, else what the file says, else `bands.nodata_of`.
+        """
+        own, data_type = self.scalings[index - 1], self.data_types[index - 1]
+        told = (nodata, self.nodata[index - 1], nodata_of(name, data_type))
         says_something = own.scale is not None or own.offset is not None
         return FoundBand(
             name=name,
             href=str(self.path),
-            data_type=self.data_types[index - 1],
+            data_type=data_type,
             index=index,
             role=role_of(name),
             media_type=MEDIA_TYPES.get(self.path.suffix.lower(), MEDIA_TYPES[".tif"]),
-            nodata=self.nodata[index - 1] if nodata is None else nodata,
+            nodata=next((value for value in told if value is not None), None),
             declared=(*declared, own) if says_something else declared,
             fingerprint=self.fingerprint,
         )
@@ -96,23 +102,25 @@ def _scaling(scale: float, offset: float) -> Scaling:
 
 
 def fingerprint(path: Path) -> str:
-    """Hash of a file's contents, 32 hex digits; of one above 16 MiB only size, head and tail.
+    """Hash of a file's size and contents, 32 hex digits; of one above 16 MiB only samples.
 
-    The head of a large compressed raster holds the sizes of all its blocks, which differ with
-    the pixels.
+    These are its first and last MiB and 64 pieces of 64 KiB evenly between. The head of a large
+    compressed raster holds the sizes of all its blocks, which differ with the pixels; an edit of
+    an uncompressed one goes unseen only where it is shorter than a 64th of the file.
     """
     size = path.stat().st_size
     digest = hashlib.sha256(str(size).encode())
     with path.open("rb") as handle:
-        if size <= _WHOLE:
-            digest.update(handle.read())
-        else:
-            digest.update(handle.read(_SAMPLE))
-            handle.seek(size - _SAMPLE)
-            digest.update(handle.read(_SAMPLE))
+        for start, length in _samples(size):
+            handle.seek(start)
+            digest.update(handle.read(length))
     return digest.hexdigest()[:32]
 
 
-def finest(grids: tuple[Grid, ...]) -> Grid:
-    """The grid of smallest pixels; the first of equal ones."""
-    return min(grids, key=lambda grid: grid.pixel)
+def _samples(size: int) -> list[tuple[int, int]]:
+    """Start and length, bytes, of what is read of a file."""
+    if size <= _WHOLE:
+        return [(0, size)]
+    step = (size - 2 * _END) // _PIECES
+    pieces = [(_END + number * step, _PIECE) for number in range(_PIECES)]
+    return [(0, _END), *pieces, (size - _END, _END)]

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 from xml.etree.ElementTree import Element, ParseError, TreeBuilder, XMLParser
 
-from sen4cap.domain import Grid, ProductType, as_utc
+from sen4cap.domain import MGRS_TILE, Grid, ProductType, as_utc
 from sen4cap.domain.found import Found, FoundBand, Provider, Scaling
 from sen4cap.errors import UnreadableDate, UnreadableFile
 from sen4cap.geo.crs import same
@@ -30,7 +30,7 @@ RESOLUTIONS = (10, 20, 60)
 OFFSET_BANDS = (*(f"B{number:02d}" for number in range(1, 9)), "B8A", "B09", "B10", "B11", "B12")
 """Bands in the order of `band_id` 0-12."""
 
-_TILE = re.compile(r"_T(\d{2}[C-X][A-Z]{2})_N(\d{2}\.\d{2})")
+_TILE = re.compile(rf"_T({MGRS_TILE})_N(\d{{2}}\.\d{{2}})")
 _IMAGE = re.compile(r"_(B\d{2}|B8A|SCL)_(\d{2})m\.(?:jp2|tiff?)$", re.IGNORECASE)
 
 
@@ -84,6 +84,7 @@ class Safe:
             "sat:orbit_state": self.orbit_state,
             "s2:processing_baseline": self.baseline,
             "eo:cloud_cover": self.cloud_cover,
+            "sen4cap:granule_time": self.tile.sensing.isoformat(),
         }
 
 
@@ -142,9 +143,9 @@ def _band(safe: Safe, name: str, path: Path) -> FoundBand:
             "download the product again."
         )
     if name == MASK:
-        return raster.band(name, nodata=0)
+        return raster.band(name)
     told = Scaling("the product metadata", safe.scale, safe.offsets.get(name))
-    return raster.band(name, nodata=0, declared=(told,))
+    return raster.band(name, declared=(told,))
 
 
 def read(folder: Path) -> Safe:

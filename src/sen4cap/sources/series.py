@@ -1,7 +1,7 @@
 """Series of plain GeoTIFFs: what they are stands in their file names, see `pattern`.
 
 All rasters of one tile and instant are one product. Where a name holds no time of day, the
-sensing start is midnight UTC of its date, and the property `sen4cap:time_unknown` says so.
+sensing start is 10:00 UTC of its date, and the property `sen4cap:time_unknown` says so.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from sen4cap.domain import short_name
+from sen4cap.domain import finest, short_name
 from sen4cap.domain.found import Found, FoundBand, Skipped
 from sen4cap.errors import InputRefused, InvalidParameter, UnreadableDate
 from sen4cap.sources.bands import band_name, type_of
 from sen4cap.sources.candidate import Candidate
 from sen4cap.sources.footprint import of_grid
 from sen4cap.sources.pattern import Pattern, compile_pattern, instant_of, tile_name
-from sen4cap.sources.rasters import RASTER_SUFFIXES, RasterFile, finest, inspect
+from sen4cap.sources.rasters import RASTER_SUFFIXES, RasterFile, inspect
 
 DEFAULT_PATTERNS = (
     "{band}_{date}.tif",
@@ -122,7 +122,7 @@ def _find(group: _Group) -> Found:
     )
     _check(bands, [raster for raster, _ in rasters])
     kind = type_of(band.name for band in bands)
-    grid = finest(tuple(raster.grid for raster, _ in rasters))
+    grid = finest(raster.grid for raster, _ in rasters)
     stamp = start.strftime("%Y%m%dT%H%M%S" if time_known else "%Y%m%d")
     return Found(
         name="_".join(dict.fromkeys((group.series, group.grid_name, kind.value, stamp))),
@@ -174,7 +174,7 @@ def _names(
     if names or not any(described):
         raise InvalidParameter(
             f"'{raster.path}' has {raster.count} bands and {len(names)} are named: "
-            "name all of them in order with --bands."
+            "name all of them in order with --band."
         )
     return described
 

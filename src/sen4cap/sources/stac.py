@@ -19,13 +19,13 @@ from urllib.parse import unquote, urlsplit
 
 import pystac
 
-from sen4cap.domain import as_utc, short_name
+from sen4cap.domain import MGRS_TILE, as_utc, finest, short_name
 from sen4cap.domain.found import Found, FoundBand, Provider, Scaling
 from sen4cap.errors import EmptyLayer, InputRefused, UnreadableDate, UnreadableFile
-from sen4cap.sources.bands import MASK, REFLECTANCES, band_name, type_of
+from sen4cap.sources.bands import band_name, type_of
 from sen4cap.sources.candidate import Candidate
 from sen4cap.sources.footprint import of_geometry, of_grid
-from sen4cap.sources.rasters import RasterFile, finest, inspect
+from sen4cap.sources.rasters import RasterFile, inspect
 
 ITEM_SUFFIXES = frozenset({".json", ".geojson"})
 
@@ -42,7 +42,7 @@ KEPT_PROPERTIES = (
 )
 
 _PICTURES = frozenset({"visual", "overview", "thumbnail", "preview", "tci"})
-_TILE = re.compile(r"(?:^|[_-])T?(\d{2}[C-X][A-Z]{2})(?:[_-]|$)")
+_TILE = re.compile(rf"(?:^|[_-])T?({MGRS_TILE})(?:[_-]|$)")
 _HOSTS = {
     "planetarycomputer": Provider.PLANETARY_COMPUTER,
     "sentinel2l2a01.blob": Provider.PLANETARY_COMPUTER,
@@ -98,7 +98,7 @@ def find(path: Path, document: Mapping[str, Any]) -> Found:
     item = _item(path, document)
     bands, rasters = _bands(path, item)
     start = _start(path, item)
-    grid = finest(tuple(raster.grid for raster in rasters))
+    grid = finest(raster.grid for raster in rasters)
     geometry = item.geometry
     return Found(
         name=item.id,
@@ -206,18 +206,7 @@ def _band(entry: _Entry, raster: RasterFile) -> FoundBand:
             f"'{raster.path}' has {raster.count} bands, and its item describes band "
             f"{entry.index}: correct the item."
         )
-    return raster.band(
-        entry.name, entry.index, nodata=_nodata(entry, raster), declared=(entry.declared,)
-    )
-
-
-def _nodata(entry: _Entry, raster: RasterFile) -> float | None:
-    """Nodata of item or raster; 0 for stored reflectances where neither tells it."""
-    stored = raster.nodata[entry.index - 1]
-    if entry.nodata is not None or stored is not None:
-        return stored if entry.nodata is None else entry.nodata
-    is_integer = "int" in raster.data_types[entry.index - 1]
-    return 0.0 if is_integer and entry.name in {*REFLECTANCES, MASK} else None
+    return raster.band(entry.name, entry.index, nodata=entry.nodata, declared=(entry.declared,))
 
 
 def _entries(path: Path, item: pystac.Item, key: str) -> Iterator[_Entry]:

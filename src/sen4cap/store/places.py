@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Engine, Row, insert, select, update
 from sen4cap.domain import Grid, Season, Sensor, Site
 from sen4cap.store import tables
 from sen4cap.store.engine import reading, site_id, writing
-from sen4cap.store.rules import check_nesting, finest, missing, taken
+from sen4cap.store.rules import check_nesting, finer, missing, taken
 
 
 @dataclass(frozen=True)
@@ -60,11 +60,12 @@ def _site_row(site: Site) -> dict[str, Any]:
         "short_name": site.short_name,
         "timezone": site.timezone,
         "footprint": site.footprint,
+        "footprint_is_given": site.footprint_is_given,
     }
 
 
 def _site(row: Row[Any]) -> Site:
-    return Site(row.name, row.short_name, row.timezone, row.footprint)
+    return Site(row.name, row.short_name, row.timezone, row.footprint, row.footprint_is_given)
 
 
 @dataclass(frozen=True)
@@ -138,26 +139,31 @@ class SqlGrids:
     def add(self, site: str, grid: Grid) -> Grid:
         """Add a grid, or keep the finer one; returns what is kept. `Conflict` if elsewhere."""
         with writing(self.engine) as connection:
-            number = site_id(connection, site, lock=True)
-            known = {(item.sensor, item.name): item for item in _grids(connection, number)}
-            before = known.get((grid.sensor, grid.name))
-            if before is None:
-                connection.execute(insert(tables.grid), {"site_id": number, **_grid_row(grid)})
-                return grid
-            kept = finest(before, grid)
-            change = update(tables.grid).where(
-                tables.grid.c.site_id == number,
-                tables.grid.c.sensor == grid.sensor,
-                tables.grid.c.name == grid.name,
-            )
-            connection.execute(change.values(_grid_row(kept)))
-        return kept
+            return add_grid(connection, site, grid)
 
     def all(self, site: str) -> list[Grid]:
         """The grids of a site, sorted by sensor and name."""
         with reading(self.engine) as connection:
             found = _grids(connection, site_id(connection, site))
         return sorted(found, key=lambda grid: (grid.sensor, grid.name))
+
+
+def add_grid(connection: Connection, site: str, grid: Grid) -> Grid:
+    """Add a grid, or keep the finer one, within a transaction; see `SqlGrids.add`."""
+    number = site_id(connection, site, lock=True)
+    known = {(item.sensor, item.name): item for item in _grids(connection, number)}
+    before = known.get((grid.sensor, grid.name))
+    if before is None:
+        connection.execute(insert(tables.grid), {"site_id": number, **_grid_row(grid)})
+        return grid
+    kept = finer(before, grid)
+    change = update(tables.grid).where(
+        tables.grid.c.site_id == number,
+        tables.grid.c.sensor == grid.sensor,
+        tables.grid.c.name == grid.name,
+    )
+    connection.execute(change.values(_grid_row(kept)))
+    return kept
 
 
 def _grids(connection: Connection, site: int) -> list[Grid]:

@@ -11,10 +11,11 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Engine, Select, select
 
-from sen4cap.domain import Asset, Product, ProductType, Role
+from sen4cap.domain import Asset, Grid, Product, ProductType, Role
 from sen4cap.store import tables
 from sen4cap.store.bulk import insert_many, upsert
 from sen4cap.store.engine import reading, site_id, writing
+from sen4cap.store.places import add_grid
 from sen4cap.store.rules import check_same, no_product
 
 _PRODUCTS = select(tables.product, tables.site.c.short_name.label("site")).join(tables.site)
@@ -28,12 +29,19 @@ class SqlProducts:
 
     engine: Engine
 
-    def commit(self, products: Sequence[Product], job_id: int | None = None) -> None:
-        """Add products and let their slots point to them, all or none.
+    def commit(
+        self,
+        products: Sequence[Product],
+        job_id: int | None = None,
+        grids: Iterable[tuple[str, Grid]] = (),
+    ) -> None:
+        """Add products and grids and let the slots point to the products, all or none.
 
         A product that is there already with the same revision is left as it is.
         """
         with writing(self.engine) as connection:
+            for site, grid in grids:
+                add_grid(connection, site, grid)
             known = {item.name: item for item in _named(connection, [p.name for p in products])}
             new: dict[str, Product] = {}
             for product in products:

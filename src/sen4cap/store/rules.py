@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from math import isclose
 from typing import Any
 
-from sen4cap.domain import Grid, ParcelSet, Product, Season
+from sen4cap.domain import Grid, ParcelSet, Product, Season, finest
 from sen4cap.errors import Conflict, InputRefused, InvalidParameter, NotFound
 
 _JSON = json.JSONEncoder(allow_nan=False, ensure_ascii=False)
@@ -80,7 +80,7 @@ def check_nesting(new: Season, others: Iterable[Season]) -> None:
             )
 
 
-def finest(known: Grid, new: Grid) -> Grid:
+def finer(known: Grid, new: Grid) -> Grid:
     """The one of two grids of the same name and sensor that has the smaller pixels.
 
     Raises
@@ -93,7 +93,7 @@ def finest(known: Grid, new: Grid) -> Grid:
             f"Grid '{new.name}' ({new.sensor}) lies elsewhere than the one of that name: "
             f"{new.crs} {new.bounds} against {known.crs} {known.bounds}; give it another name."
         )
-    return new if new.pixel < known.pixel else known
+    return finest((known, new))
 
 
 def _same_extent(one: Grid, other: Grid) -> bool:

@@ -94,6 +94,7 @@ site = Table(
     Column("short_name", String(64), nullable=False, unique=True),
     Column("timezone", Text, nullable=False),
     Column("footprint", Text, comment="WKT, EPSG:4326"),
+    _flag("footprint_is_given", "false"),
     _flag("enabled", "true"),
 )
 

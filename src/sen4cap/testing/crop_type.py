@@ -55,7 +55,7 @@ def season_context(
     lut.to_parquet(table, index=False)
     parcel_set = ParcelSet(site.short_name, season.year, 1, path, revision_of(1), len(frame))
     ctx = Context(site, season, archive, parcel_set, table, (grid,))
-    store = MarkerTable(ctx.folder("s4c_mdb1", season.name))
+    store = MarkerTable.of(archive, season)
     for name, rows in markers.items():
         store.append(name, _complete(rows, grid), name="20170101-00000000")
     return ctx

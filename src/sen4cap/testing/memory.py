@@ -108,10 +108,17 @@ class MemoryGrids:
 
     def add(self, site: str, grid: Grid) -> Grid:
         """Add a grid, or keep the finer one."""
-        self.sites.get(site)
-        key = (site, grid.sensor, grid.name)
-        self.kept[key] = rules.finest(self.kept.get(key, grid), grid)
-        return self.kept[key]
+        self.kept.update(self.merged([(site, grid)]))
+        return self.kept[site, grid.sensor, grid.name]
+
+    def merged(self, grids: Iterable[tuple[str, Grid]]) -> dict[tuple[str, str, str], Grid]:
+        """All that would be kept with some more grids."""
+        merged = dict(self.kept)
+        for site, grid in grids:
+            self.sites.get(site)
+            key = (site, grid.sensor, grid.name)
+            merged[key] = rules.finer(merged.get(key, grid), grid)
+        return merged
 
     def all(self, site: str) -> list[Grid]:
         """The grids of a site, sorted by sensor and name."""
@@ -124,17 +131,25 @@ class MemoryProducts:
     """Products by name, and the one that is current in each slot."""
 
     sites: MemorySites
+    grids: MemoryGrids
     kept: dict[str, Product] = field(default_factory=dict)
     slots: dict[str, str] = field(default_factory=dict)
 
-    def commit(self, products: Sequence[Product], job_id: int | None = None) -> None:
-        """Add products and let their slots point to them, all or none."""
+    def commit(
+        self,
+        products: Sequence[Product],
+        job_id: int | None = None,
+        grids: Iterable[tuple[str, Grid]] = (),
+    ) -> None:
+        """Add products and grids and let the slots point to the products, all or none."""
         del job_id
+        grids_kept = self.grids.merged(grids)
         merged = dict(self.kept)
         for product in products:
             self.sites.get(product.site)
             stored = replace(product, properties=_json(dict(product.properties)))
             rules.check_same(merged.setdefault(product.name, stored), product)
+        self.grids.kept.update(grids_kept)
         self.kept.update(merged)
         self.slots.update({product.slot: product.name for product in products})
 
@@ -324,11 +339,12 @@ class MemoryStore:
 def memory_store() -> MemoryStore:
     """A store without anything in it."""
     sites = MemorySites()
+    grids = MemoryGrids(sites)
     return MemoryStore(
         sites,
         MemorySeasons(sites),
-        MemoryGrids(sites),
-        MemoryProducts(sites),
+        grids,
+        MemoryProducts(sites, grids),
         MemoryConfig(sites),
         MemoryParcels(sites),
         MemoryJobs(sites),

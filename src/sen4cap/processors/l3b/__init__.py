@@ -7,9 +7,7 @@ from collections.abc import Sequence
 from sen4cap.domain import Product, ProductType, slot_of
 from sen4cap.kernels.indices import INDICES, SpectralIndex
 from sen4cap.processing import Context, Params, Processor, Scope, Step, parameter
-
-CARRIED = ("platform", "constellation", "sat:relative_orbit", "sat:orbit_state")
-"""Properties of the acquisition that its indices share."""
+from sen4cap.processing.acquisition import acquisition_properties
 
 
 def _switch(name: str, *, default: bool = False) -> bool:
@@ -96,7 +94,7 @@ def run(ctx: Context, params: L3bParams, step: Step) -> Product:
     tag = f"A{source.start:%Y%m%dT%H%M%S}_T{source.grid}_r{step.revision[:8]}"
     name = f"S2AGRI_L3B_PRD_S{ctx.site.short_name}_{tag}"
     assets, found = rasters.write(ctx, source, _possible(params, source), name, tag)
-    carried = {key: source.properties[key] for key in CARRIED if key in source.properties}
+    carried = acquisition_properties([source])
     return Product(
         name=name,
         site=ctx.site.short_name,
@@ -124,6 +122,7 @@ processor = Processor(
     consumes=(ProductType.L2A,),
     produces=ProductType.L3B,
     needs_parcels=False,
+    per_season=False,
     select=select,
     run=run,
 )

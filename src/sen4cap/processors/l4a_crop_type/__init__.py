@@ -1,10 +1,19 @@
 """Crop type per parcel (L4A): see README.md beside this file."""
 
-from sen4cap.domain import ProductType
-from sen4cap.processing import Processor
-from sen4cap.processors.l4a_crop_type.params import CropTypeParams
-from sen4cap.processors.l4a_crop_type.run import ID, VERSION, run
+from __future__ import annotations
+
+from sen4cap.domain import Product, ProductType
+from sen4cap.processing import Context, Processor, Step
+from sen4cap.processors.l4a_crop_type.params import ID, VERSION, CropTypeParams
 from sen4cap.processors.l4a_crop_type.steps import select
+
+
+def run(ctx: Context, params: CropTypeParams, step: Step) -> Product:
+    """The crop type product of the season; see `sen4cap.processors.l4a_crop_type.run`."""
+    from sen4cap.processors.l4a_crop_type.run import run as classify
+
+    return classify(ctx, params, step)
+
 
 processor = Processor(
     id=ID,

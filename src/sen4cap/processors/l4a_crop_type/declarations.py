@@ -10,6 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from sen4cap.domain import Reason
+from sen4cap.domain.parcel import GEOMETRY_REASONS
 from sen4cap.geo.vector import read_parcels
 from sen4cap.kernels.blocks import square_blocks
 
@@ -17,9 +18,7 @@ Texts = NDArray[np.str_]
 
 COLUMNS = ("NewID", "ori_id", "HoldID", "ori_crop", "Area_meters", "geom_hash", "reason")
 FROM_IMPORT = (
-    Reason.NO_GEOMETRY,
-    Reason.EMPTY_GEOMETRY,
-    Reason.INVALID_GEOMETRY,
+    *GEOMETRY_REASONS,
     Reason.DUPLICATE,
     Reason.OVERLAP,
     Reason.NO_CROP,

@@ -25,8 +25,11 @@ from sen4cap.processing.marker_table import MarkerTable
 
 Floats = NDArray[np.float32]
 
-CHUNK = 200_000
+CHUNK = 50_000
 """Parcels whose rows are in memory at a time."""
+
+COLUMNS = ("parcel", "time", "grid", "mean", "stdev", "count", "stale")
+"""Of a marker row, what features are made from."""
 
 
 @dataclass(frozen=True)
@@ -82,7 +85,7 @@ def season_features(
 
     def rows(marker: str, chunk: NDArray[np.int64]) -> pl.DataFrame:
         inside = pl.col("parcel").is_between(int(chunk[0]), int(chunk[-1]))
-        return table.read(marker, homes.filter(inside), *between)
+        return table.read(marker, homes.filter(inside), *between, columns=COLUMNS)
 
     markers = {
         name: _marker(partial(rows, name), season, parcels, optical) for name in table.markers()

@@ -15,6 +15,8 @@ from pydantic import field_validator
 
 from sen4cap.processing import Params, parameter
 
+ID, VERSION = "s4c_l4a", "1"
+
 
 class Mode(StrEnum):
     """Sensors that feed the classifier."""

@@ -15,18 +15,16 @@ from numpy.typing import NDArray
 
 from sen4cap.domain import Product, ProductType, Reason, Sensor
 from sen4cap.errors import NoInput
-from sen4cap.geo.home import home_grids
 from sen4cap.processing import Context, Step
+from sen4cap.processing.homes import parcel_homes
 from sen4cap.processing.marker_table import MarkerTable
 from sen4cap.processors.l4a_crop_type.declarations import declared_parcels, mark
 from sen4cap.processors.l4a_crop_type.features import Features, season_features
 from sen4cap.processors.l4a_crop_type.model import Sample, out_of_fold
 from sen4cap.processors.l4a_crop_type.outputs import Classes, crop_table, write_all
-from sen4cap.processors.l4a_crop_type.params import CropTypeParams, Mode
+from sen4cap.processors.l4a_crop_type.params import ID, VERSION, CropTypeParams, Mode
 from sen4cap.processors.l4a_crop_type.scores import Judged, agreement
 from sen4cap.processors.l4a_crop_type.selection import choose, sample_of
-
-ID, VERSION = "s4c_l4a", "1"
 
 REPORTED = ("overall_accuracy", "kappa", "parcels", "reasons")
 """Figures that stand in the catalog too."""
@@ -101,20 +99,8 @@ def _lut(ctx: Context) -> Path:
 
 
 def _homes(ctx: Context, params: CropTypeParams, parcels: gpd.GeoDataFrame) -> pl.DataFrame:
-    """`parcel`, `geom_hash` and `grid`, a row per sensor that has a grid over the parcel."""
-    geometries, crs = parcels.geometry.to_numpy(), parcels.crs.to_string()
-    frames = [
-        pl.DataFrame(
-            {
-                "parcel": parcels["NewID"].to_numpy(np.int64),
-                "geom_hash": parcels["geom_hash"].to_list(),
-                "grid": home_grids(geometries, crs, ctx.sensor_grids(sensor)).tolist(),
-            },
-            schema={"parcel": pl.Int64, "geom_hash": pl.String, "grid": pl.String},
-        )
-        for sensor in SENSORS[params.mode]
-    ]
-    return pl.concat(frames).filter(pl.col("grid") != "")
+    grids = [grid for sensor in SENSORS[params.mode] for grid in ctx.sensor_grids(sensor)]
+    return parcel_homes(parcels, grids)
 
 
 def _located(parcels: gpd.GeoDataFrame, homes: pl.DataFrame) -> NDArray[np.str_]:
@@ -131,7 +117,7 @@ def _located(parcels: gpd.GeoDataFrame, homes: pl.DataFrame) -> NDArray[np.str_]
 
 
 def _features(ctx: Context, homes: pl.DataFrame) -> Features:
-    table = MarkerTable(ctx.folder("s4c_mdb1", ctx.season.name))
+    table = MarkerTable.of(ctx.archive, ctx.season)
     optical = frozenset(grid.name for grid in ctx.sensor_grids(Sensor.S2))
     return season_features(table, ctx.season, ctx.season.bounds(ctx.site.zone), homes, optical)
 

@@ -132,7 +132,7 @@ def run(ctx: Context, params: MarkersParams, step: Step) -> Product:
 
 def finish(ctx: Context, _params: MarkersParams) -> None:
     """Compact the tables of the season, once enough files have arrived."""
-    table = MarkerTable(ctx.folder("s4c_mdb1", ctx.season.name))
+    table = MarkerTable.of(ctx.archive, ctx.season)
     for marker in table.markers():
         table.compact(marker)
 

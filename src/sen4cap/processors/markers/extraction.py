@@ -1,35 +1,44 @@
-"""Extraction of one acquisition: only what is new or changed since the marker product before.
+"""Extraction of one acquisition: only what does not stand in the marker table already.
 
-For each marker a product remembers from which raster, for which parcels and how it was extracted.
-The next product of the slot compares: the same raster and settings leave only new and changed
-parcels to do, anything else all. A raster that is gone leaves the rows as they are; readers see
-by the hash of the geometry which of them are of an earlier one.
+The table itself says what was extracted: a parcel is done if its newest row at this acquisition
+is of its present geometry and of the present raster and settings. That stays true when parcels,
+parameters or rasters change and change back, when a product of the same name stands in the
+catalog from before, and when a step ended between its rows and its record. New rows are of a
+generation above all that are there, so that they stand.
+
+A parcel in which nothing was ever seen has no row. What a product remembers answers for it: that
+from a raster, with these settings, all of these parcels were extracted. As long as the table has no
+row of the parcel that is true for ever, whenever the product was made.
+
+A raster that is gone leaves the rows as they are; readers see by the hash of the geometry which
+of them are of an earlier one.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
-from sen4cap.domain import Asset, Grid, Product
+from sen4cap.domain import Asset, Grid, Product, revision_of
 from sen4cap.geo.coverage import CoverageIndex
 from sen4cap.geo.raster import grid_of
 from sen4cap.geo.zonal import Statistics, parcel_statistics
 from sen4cap.processing import Context
+from sen4cap.processing.acquisition import acquisition_properties
 from sen4cap.processing.classification import OBSERVED_CLASSES
 from sen4cap.processing.marker_table import MarkerTable
 from sen4cap.processors.markers import Layer
 from sen4cap.processors.markers.homes import Homes
 
 PARQUET = "application/vnd.apache.parquet"
-CARRIED = ("platform", "constellation", "sat:relative_orbit", "sat:orbit_state")
 ORBIT = "sat:relative_orbit"
 
 
@@ -44,15 +53,14 @@ class Extraction:
     processor: str
     """Short name and version."""
     tag: str
-    """Acquisition and grid, as in names of files. With the generation a file's name is what its
-    rows stand for: a step that ended before it was recorded is overwritten by the next."""
+    """Acquisition and grid, as in names of files."""
     previous: Product | None
     """The marker product that stands in the slot."""
 
 
 @dataclass(frozen=True)
 class State:
-    """How the rows of a marker that stand in the table were extracted."""
+    """That all of these parcels were extracted from this raster in this way."""
 
     raster: str
     """Revision of the raster product."""
@@ -60,8 +68,11 @@ class State:
     """Key of the homes: which parcels, with which geometries."""
     buffer: float
     processor: str
-    generation: int
-    """Highest generation of the rows."""
+
+    @property
+    def revision(self) -> str:
+        """8 hex digits for all but the parcels, as in the rows."""
+        return revision_of(self.raster, self.buffer, self.processor)[:8]
 
 
 @dataclass(frozen=True)
@@ -71,8 +82,12 @@ class Work:
     layer: Layer
     state: State
     """As it will be."""
-    since: str | None
-    """Key of the homes whose rows are still good; None is to extract all parcels."""
+    todo: NDArray[np.int64]
+    """Parcels to extract, sorted."""
+    known: pl.Series
+    """Parcels that have a row in the table."""
+    generation: int
+    """Of the new rows: above those in the table."""
 
 
 def extract(ctx: Context, task: Extraction) -> tuple[tuple[Asset, ...], dict[str, Any]]:
@@ -85,24 +100,25 @@ def extract(ctx: Context, task: Extraction) -> tuple[tuple[Asset, ...], dict[str
     NoInput
         If the season has no parcels, or the site not this grid.
     """
-    table = MarkerTable(ctx.folder("s4c_mdb1", ctx.season.name))
+    table = MarkerTable.of(ctx.archive, ctx.season)
     homes = Homes(ctx, task.layers[0].product.grid)
     before = _states(task.previous)
     gone = [item for item in task.layers if item.marker in before and not _exists(item)]
-    work = [_work(item, task, homes, before) for item in task.layers if item not in gone]
-    frames = _frames(ctx, task, homes, work)
-    states = before | {item.layer.marker: _after(item, frames, before) for item in work}
-    for marker, frame in frames.items():
-        table.append(marker, frame, name=f"{task.tag}_g{states[marker].generation}")
+    work = [_work(table, item, task, homes, before) for item in task.layers if item not in gone]
+    written = {}
+    for item, rows in _extracted(ctx, task, homes, work):
+        if rows.height:
+            table.append(item.layer.marker, rows, name=f"{task.tag}_g{item.generation}")
+            written[item.layer.marker] = rows.height
+    states = before | {item.layer.marker: item.state for item in work}
     markers = [item.marker for item in task.layers]
     return _assets(table, markers), {
-        **_acquisition(task.layers),
+        **acquisition_properties(item.product for item in task.layers),
         **_gone(table, gone, homes),
         "markers": markers,
         "parcels": homes.current.height,
         "parcel_set_version": ctx.parcels.version,
-        "rows": {marker: frame.height for marker, frame in sorted(frames.items())},
-        "generation": max(states[marker].generation for marker in markers),
+        "rows": dict(sorted(written.items())),
         "extraction": {marker: asdict(states[marker]) for marker in sorted(states)},
     }
 
@@ -125,32 +141,36 @@ def _exists(layer: Layer) -> bool:
     return all("://" in href or Path(href).exists() for href in hrefs)
 
 
-def _work(layer: Layer, task: Extraction, homes: Homes, before: Mapping[str, State]) -> Work:
-    old = before.get(layer.marker)
-    generation = 0 if old is None else old.generation + 1
-    new = State(layer.product.revision, homes.key, task.buffer, task.processor, generation)
-    if old is None or replace(new, homes=old.homes, generation=old.generation) != old:
-        return Work(layer, new, None)
-    return Work(layer, new, old.homes)
+def _work(
+    table: MarkerTable, layer: Layer, task: Extraction, homes: Homes, before: Mapping[str, State]
+) -> Work:
+    product = layer.product
+    state = State(product.revision, homes.key, task.buffer, task.processor)
+    rows = table.standing(layer.marker, product.start, product.grid)
+    stand = rows.filter(pl.col("revision") == state.revision)
+    unseen = _remembered(homes, before.get(layer.marker), state).join(rows, on="parcel", how="anti")
+    key = ["parcel", "geom_hash"]
+    todo = homes.current.join(stand, on=key, how="anti").join(unseen, on=key, how="anti")
+    generation = max(rows["generation"], default=-1) + 1
+    return Work(layer, state, todo["parcel"].to_numpy(), rows["parcel"], generation)
 
 
-def _after(work: Work, frames: Mapping[str, pl.DataFrame], before: Mapping[str, State]) -> State:
-    """State once the rows are there; without new rows the generation stays."""
-    old = before.get(work.layer.marker)
-    if old is None or work.layer.marker in frames:
-        return work.state
-    return replace(work.state, generation=old.generation)
+def _remembered(homes: Homes, old: State | None, new: State) -> pl.DataFrame:
+    """Parcels and geometries that were extracted from the same raster in the same way before."""
+    nothing = homes.current.clear()
+    if old is None or old.revision != new.revision:
+        return nothing
+    earlier = homes.earlier(old.homes)
+    return nothing if earlier is None else earlier
 
 
-def _frames(
+def _extracted(
     ctx: Context, task: Extraction, homes: Homes, work: Sequence[Work]
-) -> dict[str, pl.DataFrame]:
-    """New rows by marker, where there are some; each scene classification is read once a grid."""
-    frames = {}
-    todo = {item.since: _to_extract(homes, item.since) for item in work}
-    groups = _groups(homes.grid, [item for item in work if len(todo[item.since])])
-    for number, ((raster, _, since), items) in enumerate(groups.items()):
-        index = _restricted(homes.coverage(raster, task.buffer), todo[since])
+) -> Iterator[tuple[Work, pl.DataFrame]]:
+    """New rows of each marker that has parcels to do; each scene classification is read once."""
+    groups = _groups(homes.grid, [item for item in work if len(item.todo)])
+    for number, ((raster, _, _), items) in enumerate(groups.items()):
+        index = _restricted(homes.coverage(raster, task.buffer), items[0].todo)
 
         def told(share: float, message: str, done: int = number) -> None:
             ctx.progress((done + share) / len(groups), message)
@@ -165,31 +185,20 @@ def _frames(
             progress=told,
         )
         for item in items:
-            rows = _rows(item, task, index, statistics[item.layer.asset.name])
-            if rows.height:
-                frames[item.layer.marker] = rows
-    return frames
+            yield item, _rows(item, task, index, statistics[item.layer.asset.name])
 
 
-def _groups(grid: str, work: Iterable[Work]) -> dict[tuple[Grid, str, str | None], list[Work]]:
-    """Work by raster grid, product and what is done already."""
+def _groups(grid: str, work: Iterable[Work]) -> dict[tuple[Grid, str, bytes], list[Work]]:
+    """Work that can be done in one reading: by raster grid, product and parcels to do."""
     groups = defaultdict(list)
     for item in work:
         raster = grid_of(item.layer.asset.href, grid)
-        groups[raster, item.layer.product.name, item.since].append(item)
+        groups[raster, item.layer.product.name, item.todo.tobytes()].append(item)
     return dict(groups)
 
 
-def _to_extract(homes: Homes, since: str | None) -> pl.Series:
-    """Parcels that are new or have another geometry than `since`."""
-    earlier = None if since is None else homes.earlier(since)
-    if earlier is None:
-        return homes.current["parcel"]
-    return homes.current.join(earlier, on=["parcel", "geom_hash"], how="anti")["parcel"]
-
-
-def _restricted(index: CoverageIndex, parcels: pl.Series) -> CoverageIndex:
-    keep = np.isin(index.parcels, parcels.to_numpy())
+def _restricted(index: CoverageIndex, parcels: NDArray[np.int64]) -> CoverageIndex:
+    keep = np.isin(index.parcels, parcels)
     return index if keep.all() else index.take(keep)
 
 
@@ -208,18 +217,19 @@ def _rows(work: Work, task: Extraction, index: CoverageIndex, found: Statistics)
     ).with_columns(
         time=product.start,
         grid=pl.lit(product.grid),
-        orbit=pl.lit(_acquisition(task.layers).get(ORBIT), pl.Int16()),
-        generation=work.state.generation,
+        orbit=pl.lit(_orbit(task), pl.Int16()),
+        generation=work.generation,
         product=pl.lit(product.name),
-        revision=pl.lit(product.revision[:8]),
+        revision=pl.lit(work.state.revision),
     )
-    return rows if work.state.generation else rows.filter(pl.col("count") > 0)
+    seen_or_known = (pl.col("count") > 0) | pl.col("parcel").is_in(work.known.implode())
+    return rows.filter(seen_or_known)
 
 
-def _acquisition(layers: Iterable[Layer]) -> dict[str, Any]:
-    """Properties that the products of one acquisition share."""
-    found = [item.product.properties for item in layers]
-    return {key: values[key] for values in found for key in CARRIED if key in values}
+def _orbit(task: Extraction) -> int | None:
+    """Relative orbit of the acquisition; None where unknown."""
+    found: int | None = acquisition_properties(item.product for item in task.layers).get(ORBIT)
+    return found
 
 
 def _gone(table: MarkerTable, gone: Sequence[Layer], homes: Homes) -> dict[str, Any]:
@@ -227,8 +237,9 @@ def _gone(table: MarkerTable, gone: Sequence[Layer], homes: Homes) -> dict[str, 
     if not gone:
         return {}
     instant = gone[0].product.start
+    parcels = homes.current.with_columns(grid=pl.lit(homes.grid))
     rows = [
-        table.read(item.marker, homes.current, instant, instant + timedelta(microseconds=1))
+        table.read(item.marker, parcels, instant, instant + timedelta(microseconds=1))
         for item in gone
     ]
     stale = pl.concat(rows).filter("stale")["parcel"].n_unique()

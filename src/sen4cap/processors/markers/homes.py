@@ -16,15 +16,15 @@ import polars as pl
 import pyproj
 import shapely
 
-from sen4cap.domain import Grid, Reason, revision_of
+from sen4cap.domain import Grid, revision_of
+from sen4cap.domain.parcel import GEOMETRY_REASONS
 from sen4cap.errors import InputRefused, NoInput
 from sen4cap.geo.coverage import CoverageIndex, build_coverage
 from sen4cap.geo.crs import reproject
-from sen4cap.geo.home import home_grids
 from sen4cap.geo.vector import read_parcels
 from sen4cap.processing import Context
+from sen4cap.processing.homes import parcel_homes
 
-WITHOUT_AREA = (Reason.NO_GEOMETRY, Reason.EMPTY_GEOMETRY, Reason.INVALID_GEOMETRY)
 COLUMNS = ("NewID", "geom_hash", "is_deleted", "reason")
 
 
@@ -48,7 +48,8 @@ class Homes:
         path = self._path(self.key)
         if not path.exists():
             with self.ctx.write(path) as temporary:
-                self._choose().write_parquet(temporary, compression="zstd", compression_level=1)
+                chosen = parcel_homes(self._parcels, self._candidates)
+                chosen.write_parquet(temporary, compression="zstd", compression_level=1)
         return self._read(path)
 
     def earlier(self, key: str) -> pl.DataFrame | None:
@@ -93,18 +94,7 @@ class Homes:
     @cached_property
     def _parcels(self) -> Any:
         frame = read_parcels(self.ctx.parcels.path, COLUMNS)
-        return frame[~(frame["is_deleted"] | frame["reason"].isin(WITHOUT_AREA))]
-
-    def _choose(self) -> pl.DataFrame:
-        frame = self._parcels
-        home = home_grids(frame.geometry.to_numpy(), frame.crs.to_string(), self._candidates)
-        columns = {
-            "parcel": frame["NewID"].to_numpy(np.int64),
-            "geom_hash": frame["geom_hash"].to_list(),
-            "grid": home.tolist(),
-        }
-        schema = {"parcel": pl.Int64(), "geom_hash": pl.String(), "grid": pl.String()}
-        return pl.DataFrame(columns, schema=schema).sort("parcel")
+        return frame[~(frame["is_deleted"] | frame["reason"].isin(GEOMETRY_REASONS))]
 
     def _cover(self, raster: Grid, buffer: float) -> CoverageIndex:
         here = self._parcels["NewID"].isin(self.current["parcel"].to_list())

@@ -58,6 +58,7 @@ def _places() -> None:
         sa.Column("short_name", sa.String(64), nullable=False, unique=True),
         sa.Column("timezone", sa.Text, nullable=False),
         sa.Column("footprint", sa.Text, comment="WKT, EPSG:4326"),
+        _flag("footprint_is_given", "false"),
         _flag("enabled", "true"),
     )
     op.create_table(
