@@ -293,7 +293,7 @@ def test_two_grids_of_one_name_leave_none_behind(farm: Terminal, tmp_path: Path)
         "31UFT_2018-05-06": east,
     }.items():
         write_raster(tmp_path / "tiles" / f"{name}_ndvi.tif", grid, values(), nodata=0)
-    code, told = refused(farm, *ingesting(tmp_path / "tiles"))
+    code, told = refused(farm, *ingesting(tmp_path / "tiles"), "--scale", 0.004)
     assert code == 5
     assert "31UFT" in told
     assert [grid["name"] for grid in farm("site", "show", "farm")["grids"]] == ["ndvi"]
