@@ -284,14 +284,13 @@ def test_one_sentence_and_an_exit_code_from_the_program(
 
 
 def test_two_grids_of_one_name_leave_none_behind(farm: Terminal, tmp_path: Path) -> None:
-    """A good tile comes first; of the second one, the later date lies 100 m farther east."""
-    east = Grid("31UFT", GRID.crs, (10.0, 0.0, 500_100.0, 0.0, -10.0, 5_700_000.0), 64, 64)
+    """Of one tile, the later date lies 100 m farther east."""
+    west, east = (
+        Grid("31UFT", GRID.crs, (10.0, 0.0, left, 0.0, -10.0, 5_700_000.0), 64, 64)
+        for left in (500_010.0, 500_110.0)
+    )
     (tmp_path / "tiles").mkdir()
-    for name, grid in {
-        "31UET_2018-05-04": GRID,
-        "31UFT_2018-05-05": GRID,
-        "31UFT_2018-05-06": east,
-    }.items():
+    for name, grid in {"31UFT_2018-05-05": west, "31UFT_2018-05-06": east}.items():
         write_raster(tmp_path / "tiles" / f"{name}_ndvi.tif", grid, values(), nodata=0)
     code, told = refused(farm, *ingesting(tmp_path / "tiles"), "--scale", 0.004)
     assert code == 5
