@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import re
+import socket
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from starlette.testclient import TestClient
 
-from sen4cap.app.system import session
+from sen4cap.app.system import System, session
 from sen4cap.errors import Conflict
 from sen4cap.settings import Settings
 from sen4cap.web import create_app
@@ -85,3 +86,15 @@ def test_pages_refuse_in_words_and_are_locked_down(client: TestClient) -> None:
 def test_pages_ask_for_nothing_outside(client: TestClient) -> None:
     for page in ("/", "/sites/demo"):
         assert not re.findall(r'(?:src|href)="(?:https?:)?//', client.get(page).text)
+
+
+def test_a_busy_port_is_told(client: TestClient) -> None:
+    from sen4cap.errors import ServiceUnavailable
+    from sen4cap.web import serve
+
+    told: list[str] = []
+    with socket.create_server(("127.0.0.1", 0)) as busy:
+        port = busy.getsockname()[1]
+        with pytest.raises(ServiceUnavailable, match=f"Port {port} .*--port"):
+            serve(cast("System", None), port, lambda: told.append("ready"))
+    assert not told

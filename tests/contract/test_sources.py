@@ -13,7 +13,7 @@ import shapely
 
 from sen4cap.domain import ProductType, Role
 from sen4cap.domain.found import Found, Skipped
-from sen4cap.errors import EmptyLayer, NotFound, OutsideSite, UnreadableFile
+from sen4cap.errors import EmptyLayer, OutsideSite, UnreadableFile
 from sen4cap.sources import check_meets, discover
 from sen4cap.sources.rasters import fingerprint
 from sen4cap.testing.rasters import small_grid, write_raster
@@ -192,5 +192,5 @@ def test_a_site_elsewhere_is_told(folder: Path) -> None:
 def test_nothing_is_refused(tmp_path: Path) -> None:
     with pytest.raises(EmptyLayer):
         discover(tmp_path)
-    with pytest.raises(NotFound):
+    with pytest.raises(UnreadableFile, match="is not there"):
         discover(tmp_path / "absent")

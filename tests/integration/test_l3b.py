@@ -173,3 +173,13 @@ def test_status_of_all_classes() -> None:
     """SCL codes 0-11 and one that SCL does not have."""
     assert status_flags(np.arange(13)).tolist() == [255, 5, 0, 2, 0, 0, 1, 0, 4, 4, 4, 3, 255]
     assert sorted(OBSERVED_CLASSES) == [2, 4, 5, 6, 7]
+
+
+def test_what_a_killed_step_left_is_swept(ctx: Context, scene: Product) -> None:
+    first = run(ctx, L3bParams(), scene)
+    folder = Path(first.asset("ndvi").href).parent
+    (folder / ".S2AGRI_L3B_SNDVI.1234.part.TIF").write_bytes(b"half")
+    (folder / ".l3b-abc").mkdir()
+    (folder / ".l3b-abc" / "ndvi").write_bytes(b"half")
+    run(ctx, L3bParams(), scene)
+    assert not [path for path in folder.iterdir() if path.name.startswith(".")]

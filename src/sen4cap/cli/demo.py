@@ -46,6 +46,11 @@ def console(
     from sen4cap import web
     from sen4cap.app import system
 
-    typer.echo(f"The console is at http://127.0.0.1:{port} until you press Ctrl-C.")
     with system.session() as here:
-        web.serve(here, port)
+        web.serve(
+            here,
+            port,
+            lambda: typer.echo(
+                f"The console is at http://127.0.0.1:{port} until you press Ctrl-C."
+            ),
+        )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import cached_property
@@ -18,8 +19,9 @@ MAX_SITE_NAME = 50
 
 
 def short_name(name: str) -> str:
-    """Name as used in folders and tables: lower case, other characters become one `_`."""
-    return re.sub(r"[^0-9a-z]+", "_", name.lower()).strip("_")
+    """Name as used in folders and tables: plain lower-case letters, others become one `_`."""
+    plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
+    return re.sub(r"[^0-9a-z]+", "_", plain.lower()).strip("_")
 
 
 @dataclass(frozen=True)
@@ -75,7 +77,7 @@ class Season:
         days = (self.end - self.start).days + 1
         if not 1 <= days <= MAX_SEASON_DAYS:
             raise InvalidParameter(
-                f"Season '{self.name}' lasts {days} days: its end must lie on or after its start "
+                f"Season '{self.name}' of {days} days: its end must lie on or after its start "
                 "and at most two years later."
             )
         if self.mid is not None and not self.start <= self.mid <= self.end:

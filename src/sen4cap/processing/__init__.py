@@ -1,6 +1,6 @@
 """The contract between processors and the rest: small enough to read at one sitting."""
 
-from sen4cap.processing.context import Context, Progress, no_progress, publish, write_whole
+from sen4cap.processing.context import Context, Progress, no_progress, publish, sweep, write_whole
 from sen4cap.processing.params import (
     Parameter,
     Params,
@@ -33,6 +33,7 @@ __all__ = [
     "processor",
     "processors",
     "publish",
+    "sweep",
     "validate",
     "write_whole",
 ]

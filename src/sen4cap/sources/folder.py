@@ -8,7 +8,7 @@ from itertools import chain
 from pathlib import Path
 
 from sen4cap.domain.found import Found, Skipped
-from sen4cap.errors import EmptyLayer, InputRefused, NotFound
+from sen4cap.errors import EmptyLayer, InputRefused, UnreadableFile
 from sen4cap.processing import Progress, no_progress
 from sen4cap.sources import safe, series, stac
 from sen4cap.sources.candidate import Candidate
@@ -32,7 +32,7 @@ def discover(
 
     Raises
     ------
-    NotFound
+    UnreadableFile
         If there is no such folder.
     EmptyLayer
         If no product is usable.
@@ -40,7 +40,10 @@ def discover(
         Of any kind, if a product cannot be used and `keep_going` is off.
     """
     if not folder.is_dir():
-        raise NotFound(f"There is no folder '{folder}'.")
+        told = (
+            "is a file: give the folder it lies in" if folder.exists() else "is not there: check it"
+        )
+        raise UnreadableFile(f"'{folder}' {told}.")
     items = list(_items(folder, pattern, grid, bands))
     found: dict[str, Found] = {}
     skipped: list[Skipped] = []

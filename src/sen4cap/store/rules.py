@@ -76,7 +76,7 @@ def check_nesting(new: Season, others: Iterable[Season]) -> None:
         if other.enabled and other.start <= new.start and new.end <= other.end:
             raise Conflict(
                 f"Season '{new.name}' lies inside season '{other.name}' of site '{new.site}': "
-                "change its days, or disable the other season."
+                "change its days, or those of the other season."
             )
 
 

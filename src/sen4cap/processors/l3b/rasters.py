@@ -29,7 +29,7 @@ from sen4cap.geo.raster import (
     write_quicklook,
 )
 from sen4cap.kernels.indices import SpectralIndex, evaluate
-from sen4cap.processing import Context, Progress
+from sen4cap.processing import Context, Progress, sweep
 from sen4cap.processing.classification import (
     OBSERVED,
     Flag,
@@ -61,7 +61,9 @@ def write(
     OutsideSite
         If the bands are in different CRS.
     """
-    assets = _assets(ctx.folder("l3b", name), indices, tag)
+    folder = ctx.folder("l3b", name)
+    sweep(folder)
+    assets = _assets(folder, indices, tag)
     with ExitStack() as stack:
         paths = {asset.name: stack.enter_context(ctx.write(Path(asset.href))) for asset in assets}
         spool = stack.enter_context(TemporaryDirectory(dir=paths["status"].parent, prefix=".l3b-"))
