@@ -4,7 +4,7 @@ Keys, defaults and bounds are the original's where it has the parameter.
 
 The settings of the learner were chosen beforehand, from general practice with small tables of many
 correlated columns and few rows in some classes (shallow trees, few columns per tree, subsampling,
-shrinkage), and never tuned on data that an accuracy is reported for.
+shrinkage), and were not adjusted to data that an accuracy is reported for.
 """
 
 from __future__ import annotations
