@@ -32,6 +32,9 @@ class Settings(BaseSettings):
         ge=1,
         description="Threads that one step may use.",
     )
+    port: int = Field(
+        default=8080, ge=1, le=65535, description="Port of the console on this machine."
+    )
 
     @property
     def archive_root(self) -> Path:

@@ -40,8 +40,8 @@ def write_lut(folder: Path, path: Path) -> Path:
     return path
 
 
-def prepare(terminal: Any, folder: Path, lut: Path) -> None:
-    """Site, season, parcels, rasters and markers."""
+def prepare(terminal: Any, folder: Path, lut: Path, *, markers: bool = True) -> None:
+    """Site, season, parcels, rasters and, if asked for, markers."""
     terminal("site", "create", "De Marke", "--short", "demarke", "--timezone", "Europe/Amsterdam")
     terminal("season", "create", "demarke", "2017", "--start", "2017-01-01", "--end", "2017-12-31")
     terminal(
@@ -52,7 +52,8 @@ def prepare(terminal: Any, folder: Path, lut: Path) -> None:
         *("product", "ingest", "demarke", folder / "ndvi"),
         *("--pattern", "NDVI_{date}.tif", "--band", "ndvi", "--grid", "demarke"),
     )
-    terminal("run", "s4c_mdb1", "demarke", "2017")
+    if markers:
+        terminal("run", "s4c_mdb1", "demarke", "2017")
 
 
 def classify(terminal: Any, seed: int) -> dict[str, Path]:

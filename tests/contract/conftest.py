@@ -33,7 +33,7 @@ def postgresql_store(postgresql_server: str) -> Iterator[SqlStore]:
 
 def _emptied(store: SqlStore) -> SqlStore:
     with store.engine.begin() as connection:
-        roots = "site, config_metadata, config_category, processor"
+        roots = "site, config_metadata, config_category, processor, service"
         connection.exec_driver_sql(f"TRUNCATE {roots} RESTART IDENTITY CASCADE")
     return store
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from sen4cap.app.system import System
+from sen4cap.app.system import System, declarations
 from sen4cap.domain import ConfigEntry, ConfigMetadata
 from sen4cap.errors import InvalidParameter, NotFound
-from sen4cap.processing import as_text, parameters_of, processors, validate
+from sen4cap.processing import as_text, config_key, parameters_of, validate
 
 
 def describe(system: System, prefix: str = "") -> list[tuple[ConfigMetadata, ConfigEntry]]:
@@ -63,10 +63,10 @@ def unset_value(system: System, key: str, site: str | None = None) -> str:
 
 
 def _checked(key: str, value: str) -> str:
-    for item in processors().values():
-        for declared in parameters_of(item.params):
-            if key == f"processor.{item.id}.{declared.key}":
-                valid = validate(item.id, item.params, {declared.key: value})
+    for owner, _category, params in declarations():
+        for declared in parameters_of(params):
+            if key == config_key(owner, declared.key):
+                valid = validate(owner, params, {declared.key: value})
                 return as_text(getattr(valid, declared.name))
     if not key:
         raise InvalidParameter("A configuration key is needed.")

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sen4cap.app import jobs, lpis, products, reports, sites
+from sen4cap.app import jobs, lpis, planning, products, reports, sites
 from sen4cap.app.system import System, session
 from sen4cap.domain import Product, Reason
 from sen4cap.errors import Conflict
-from sen4cap.processing import Progress, no_progress
+from sen4cap.processing import Context, Progress, Step, no_progress, processor
 from sen4cap.settings import Settings
 
 if TYPE_CHECKING:
@@ -69,8 +69,7 @@ def demonstrate(
     with session(settings) as system:
         product = _main_job(system, season, say, progress)
         page, truth = folder / "report.html", _truth(season)
-        when = system.store.seasons.get(SITE, SEASON)
-        reports.write_crop_report(system, product, when, page, truth)
+        reports.write_crop_report(*_made_in(system, product), product, page, truth)
     document = json.loads(Path(product.asset("accuracy.json").href).read_text("utf-8"))
     scores = _scores(product.asset("CropType.parquet").href, truth)
     return Demonstrated(page, folder / "home", document, scores, time.monotonic() - began)
@@ -86,6 +85,14 @@ def _main_job(system: System, season: Simulated, say: Say, progress: Progress) -
     say("6/6  crop of each parcel (s4c_l4a)")
     given = {"block-size": BLOCK_SIZE, "pa-min": RARE}
     return jobs.run(system, "s4c_l4a", SITE, SEASON, given, progress).made[0]
+
+
+def _made_in(system: System, product: Product) -> tuple[Context, Step]:
+    """What a crop type product was made in and from."""
+    site, season = system.store.sites.get(SITE), system.store.seasons.get(SITE, SEASON)
+    context = planning.context_of(system, processor("s4c_l4a"), site, season)
+    inputs = tuple(system.store.products.get(name) for name in product.parents)
+    return context, Step(inputs, product.slot)
 
 
 def _clear(folder: Path) -> None:

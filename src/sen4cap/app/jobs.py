@@ -1,29 +1,54 @@
-"""Jobs: run a processor over a season of a site."""
+"""Jobs: what they are asked for, and what is done with them.
+
+A job is planned when it is submitted: whatever is wrong with it is said then. Its parameters and
+surroundings stay as they were at that moment.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime
-from pathlib import Path
+import getpass
+import shlex
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from functools import partial
 from typing import Any
 
-from sen4cap.app.reports import with_report
+from sen4cap.app.planning import Draft, draft, parameters
+from sen4cap.app.running import drive, orchestrator
 from sen4cap.app.system import System
-from sen4cap.domain import Job, ParcelSet, Product, Season, Site, Status
-from sen4cap.engine import Plan, plan
-from sen4cap.errors import NoInput, Sen4capError
+from sen4cap.domain import Job, Product, StartType, Status, StepRecord
+from sen4cap.domain.job import NORMAL_PRIORITY, changed
+from sen4cap.domain.operations import cancelled, log_folder, paused, resumed, retried
+from sen4cap.engine import records
+from sen4cap.errors import NotFound
 from sen4cap.processing import (
-    Context,
-    Params,
-    Processor,
     Progress,
-    Scope,
+    as_text,
     no_progress,
     parameters_of,
     processor,
-    validate,
 )
+from sen4cap.processing.task import as_json
+
+__all__ = [
+    "Outcome",
+    "add",
+    "cancel",
+    "command_of",
+    "delete",
+    "draft",
+    "log_of",
+    "orchestrator",
+    "parameters",
+    "pause",
+    "resume",
+    "retry",
+    "run",
+    "step_at",
+    "submit",
+]
 
 
 @dataclass(frozen=True)
@@ -36,24 +61,72 @@ class Outcome:
     """Steps with nothing to do, because their product stands already."""
 
 
-def parameters(
-    system: System, chosen: Processor, site: str, overrides: Mapping[str, Any]
-) -> Params:
-    """Parameters of a job: job over site over global over declared default.
+def submit(
+    system: System,
+    processor_id: str,
+    site: str,
+    season: str,
+    overrides: Mapping[str, Any] | None = None,
+    *,
+    name: str = "",
+    who: str = "",
+    why: StartType = StartType.REQUESTED,
+    priority: int = NORMAL_PRIORITY,
+    nominal: date | None = None,
+) -> Job:
+    """Ask for a job; it is planned now and run by the services.
+
+    Its inputs go up to `nominal`, that day included; by default, to the end of the season.
 
     Raises
     ------
-    InvalidParameter
-        If one is unknown, of the wrong type or out of bounds, with its key.
+    NotFound, InvalidParameter, NoInput
+        If it is refused; then nothing is recorded.
     """
-    prefix = f"processor.{chosen.id}."
-    stored = system.store.config.values(site=site, prefix=prefix)
-    keys = {item.key for item in parameters_of(chosen.params)}
-    names = {item.name: item.key for item in parameters_of(chosen.params)}
-    configured = {key.removeprefix(prefix): value for key, value in stored.items()}
-    given = {names.get(key, key): value for key, value in overrides.items()}
-    layers = {**{key: configured[key] for key in keys & configured.keys()}, **given}
-    return validate(chosen.id, chosen.params, layers)
+    drafted = draft(system, processor_id, site, season, overrides, nominal)
+    return add(system, drafted, name=name, who=who, why=why, priority=priority)
+
+
+def add(
+    system: System,
+    drafted: Draft,
+    *,
+    name: str = "",
+    who: str = "",
+    why: StartType = StartType.REQUESTED,
+    priority: int = NORMAL_PRIORITY,
+) -> Job:
+    """Record a planned job with its steps; one without any is successful at once."""
+    chosen, context = drafted.processor, drafted.context
+    steps = records(drafted.plan, finishes=drafted.finishes)
+    job = Job(
+        chosen.id,
+        context.site.short_name,
+        context.season.name,
+        drafted.parameters.model_dump(mode="json", by_alias=True),
+        submitted=datetime.now(UTC),
+        name=name or chosen.title,
+        who=who or _user(),
+        why=why,
+        priority=priority,
+        nominal=drafted.nominal,
+        context=as_json(context),
+    )
+    added = system.store.jobs.add(job, steps)
+    return added if steps else _with_nothing_to_do(system, added)
+
+
+def _with_nothing_to_do(system: System, job: Job) -> Job:
+    running = changed(job, Status.RUNNING, started=job.submitted)
+    system.store.jobs.update(running)
+    return system.store.jobs.update(changed(running, Status.SUCCESSFUL, ended=job.submitted))
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return ""
 
 
 def run(
@@ -63,8 +136,14 @@ def run(
     season: str,
     overrides: Mapping[str, Any] | None = None,
     progress: Progress = no_progress,
+    *,
+    nominal: date | None = None,
+    slot: str | None = None,
 ) -> Outcome:
-    """Run a processor over a season: plan, then step by step, each committed when it is done.
+    """Submit a job and run it here, step by step, each committed when it is done.
+
+    No services are needed; where they run, they may take steps of it too. With `slot`, only the
+    step of that slot.
 
     Raises
     ------
@@ -74,113 +153,91 @@ def run(
         Whatever ended a step; the job is recorded as failed with the sentence, the products of
         earlier steps stay.
     """
-    chosen = processor(processor_id)
-    where, when = system.store.sites.get(site), system.store.seasons.get(site, season)
-    used = parameters(system, chosen, site, overrides or {})
-    context = _context(system, chosen, where, when, progress)
-    planned = _plan(system, chosen, used, context)
-    job = system.store.jobs.add(
-        Job(
-            chosen.id,
-            site,
-            season,
-            used.model_dump(mode="json", by_alias=True),
-            submitted=datetime.now(UTC),
-        )
-    )
-    return _execute(system, chosen, used, context, planned, job)
+    drafted = draft(system, processor_id, site, season, overrides, nominal)
+    if slot is not None:
+        drafted = drafted.only(slot)
+    job = drive(system, add(system, drafted), progress)
+    kinds = (drafted.processor.produces,)
+    standing = {item.slot: item for item in system.store.products.search(site, types=kinds)}
+    made = tuple(standing[step.slot] for step in drafted.plan.steps if step.slot in standing)
+    return Outcome(job, made, len(drafted.plan.done))
 
 
-def _context(
-    system: System, chosen: Processor, site: Site, season: Season, progress: Progress
-) -> Context:
-    from sen4cap.app.lpis import lut_file
-
-    parcels: ParcelSet | None = None
-    lut: Path | None = None
-    if chosen.needs_parcels:
-        parcels = system.store.parcels.current(site.short_name, season.year)
-    if chosen.needs_lut:
-        lut = lut_file(system, site.short_name, season.year)
-    context = Context(
-        site=site,
-        season=season,
-        archive=system.archive,
-        parcel_set=parcels,
-        lut=lut,
-        grids=tuple(system.store.grids.all(site.short_name)),
-        cores=system.settings.cores,
-        progress=progress,
-    )
-    if chosen.needs_parcels:
-        _ = context.parcels  # refused here, before anything is recorded
-    return context
+def pause(system: System, number: int, *, now: bool = False) -> Job:
+    """Start nothing new of a job; with `now` end what runs, to start from zero when resumed."""
+    return system.store.jobs.change(number, partial(paused, now=now))
 
 
-def _plan(system: System, chosen: Processor, used: Params, context: Context) -> Plan:
-    site = context.site.short_name
-    first, after = context.season.bounds(context.site.zone)
-    scope = Scope(site, context.season.name, first, after)
-    products = system.store.products.search(site, types=chosen.consumes, start=first, end=after)
-    standing = system.store.products.search(site, types=(chosen.produces,))
-    planned = plan(
-        chosen,
-        used,
-        scope,
-        products,
-        _surroundings(chosen, context),
-        {product.slot: product for product in standing},
-    )
-    if planned.is_empty:
-        wanted = " or ".join(f"'{kind}'" for kind in chosen.consumes)
-        raise NoInput(
-            f"Season '{scope.season}' of site '{site}' has no product of type {wanted} that "
-            f"'{chosen.id}' can use: ingest or make some first ('sen4cap product list')."
-        )
-    return planned
+def resume(system: System, number: int) -> Job:
+    """Go on with a paused job."""
+    return system.store.jobs.change(number, resumed)
 
 
-def _surroundings(chosen: Processor, context: Context) -> Sequence[Any]:
-    season = context.season
-    found: list[Any] = [season.name, season.start, season.end] if chosen.per_season else []
-    if chosen.needs_parcels:
-        found += [context.parcels.digest, [(grid.name, grid.key) for grid in context.grids]]
-    if chosen.needs_lut and context.lut is not None:
-        found.append(context.lut.stem)
-    return found
+def cancel(system: System, number: int) -> Job:
+    """End a job and all that runs of it; its products stay."""
+    return system.store.jobs.change(number, partial(cancelled, at=datetime.now(UTC)))
 
 
-def _execute(
-    system: System, chosen: Processor, used: Params, context: Context, planned: Plan, job: Job
-) -> Outcome:
-    job = system.store.jobs.update(replace(job, status=Status.RUNNING, started=datetime.now(UTC)))
-    made: list[Product] = []
-    try:
-        for number, step in enumerate(planned.steps):
-            share = number / len(planned.steps)
-            context.progress(share, f"{chosen.title}: {number + 1} of {len(planned.steps)}")
-            product = chosen.run(_part(context, share, len(planned.steps)), used, step)
-            product = with_report(system, product, context.season)
-            system.store.products.commit([product], job_id=job.id)
-            made.append(product)
-        if chosen.finish is not None:
-            chosen.finish(context, used)
-    except BaseException as error:
-        sentence = (
-            str(error) if isinstance(error, Sen4capError) else f"{type(error).__name__}: {error}"
-        )
-        system.store.jobs.update(
-            replace(job, status=Status.FAILED, reason=sentence, ended=datetime.now(UTC))
-        )
-        raise
-    context.progress(1.0, f"{chosen.title}: done")
-    job = system.store.jobs.update(replace(job, status=Status.SUCCESSFUL, ended=datetime.now(UTC)))
-    return Outcome(job, tuple(made), len(planned.done))
+def retry(system: System, number: int) -> Job:
+    """Do again what failed or was dismissed; what is successful stays."""
+    return system.store.jobs.change(number, retried)
 
 
-def _part(context: Context, share: float, steps: int) -> Context:
-    """The context of one step of several: its progress is a part of the job's."""
-    return replace(
-        context,
-        progress=lambda done, message: context.progress(share + done / steps, message),
-    )
+def delete(system: System, number: int) -> None:
+    """Forget a job that has ended, with its steps and logs; its products stay."""
+    job = system.store.jobs.get(number)
+    system.store.jobs.delete(number)
+    shutil.rmtree(system.archive / log_folder(job), ignore_errors=True)
+
+
+def step_at(system: System, number: int, position: int) -> StepRecord:
+    """The step of a job at a position.
+
+    Raises
+    ------
+    NotFound
+        If there is no such job or step.
+    """
+    system.store.jobs.get(number)
+    steps = system.store.steps.of(number)
+    if not 0 <= position < len(steps):
+        raise NotFound(f"Job {number} has no step {position}: its steps are 0 to {len(steps) - 1}.")
+    return steps[position]
+
+
+def log_of(system: System, number: int, position: int | None = None) -> str:
+    """The log of a step's last run; by default of the one that failed or began last.
+
+    Raises
+    ------
+    NotFound
+        If there is no such step, or it has not run.
+    """
+    step = _notable(system, number) if position is None else step_at(system, number, position)
+    path = system.archive / step.log if step is not None and step.log else None
+    if path is None or not path.is_file():
+        raise NotFound(f"Job {number} has no such log: its steps have not run, or it was removed.")
+    return path.read_text("utf-8", errors="replace")
+
+
+def _notable(system: System, number: int) -> StepRecord | None:
+    system.store.jobs.get(number)
+    begun = [step for step in system.store.steps.of(number) if step.log]
+    failures = [step for step in begun if step.status is Status.FAILED]
+    return next(reversed(failures or begun), None)
+
+
+def command_of(job: Job, step: StepRecord) -> str:
+    """A command for the terminal that does what the step does."""
+    words = ["sen4cap", "run", job.processor, job.site, job.season]
+    if not step.finish:
+        words += ["--slot", step.slot]
+    if job.nominal is not None:
+        words += ["--nominal", job.nominal.isoformat()]
+    for item in parameters_of(processor(job.processor).params):
+        flag, value = item.name.replace("_", "-"), job.parameters.get(item.key)
+        if isinstance(value, bool):
+            words.append(f"--{flag}" if value else f"--no-{flag}")
+        elif value is not None:
+            words += [f"--{flag}", as_text(value)]
+    return shlex.join(words)

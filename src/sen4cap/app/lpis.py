@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +14,7 @@ from sen4cap.app.sites import widen_footprint
 from sen4cap.app.system import System
 from sen4cap.domain import Grid, ParcelSet, Reason, Sensor
 from sen4cap.errors import NoInput, Sen4capError
-from sen4cap.processing import Progress, no_progress, publish, write_whole
+from sen4cap.processing import Progress, no_progress, part, publish, write_whole
 
 if TYPE_CHECKING:
     import polars as pl
@@ -137,7 +138,7 @@ def _written(
 
     version = system.store.parcels.next_version(site, year)
     folder = system.archive / site / "lpis" / str(year)
-    draft = folder / f".v{version}.{os.getpid()}.part.parquet"
+    draft = folder / f".v{version}{part(socket.gethostname(), os.getpid())}.parquet"
     draft.parent.mkdir(parents=True, exist_ok=True)
     try:
         write_parcels(draft, prepared.frame)

@@ -58,17 +58,14 @@ def _asked(system: System, season: Season, number: int) -> pl.DataFrame:
 
 def homes_of(system: System, season: Season, numbers: Sequence[int]) -> pl.DataFrame:
     """Geometry hash and home grids of some parcels, see `processing.homes.parcel_homes`."""
-    import geopandas as gpd
     import polars as pl
 
-    from sen4cap.processing.homes import SCHEMA, parcel_homes
+    from sen4cap.processing.homes import SCHEMA, homes_in
 
     standing = system.store.parcels.current(season.site, season.year)
     if standing is None:
         return pl.DataFrame(schema=SCHEMA)
-    columns, chosen = ["NewID", "geom_hash", "geometry"], ("NewID", "in", list(numbers))
-    parcels = gpd.read_parquet(standing.path, columns=columns, filters=[chosen])
-    return parcel_homes(parcels, system.store.grids.all(season.site))
+    return homes_in(standing.path, system.store.grids.all(season.site), numbers)
 
 
 def parcel_number(system: System, season: Season, parcel: str) -> int:

@@ -7,7 +7,7 @@ same rules; `tests/contract` runs one suite against each of them.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -22,13 +22,20 @@ from sen4cap.domain import (
     Season,
     Site,
     Status,
+    StepRecord,
 )
+from sen4cap.domain.operations import Change
+from sen4cap.domain.schedule import Schedule
+from sen4cap.engine.ports import Services, Steps
+from sen4cap.engine.scheduler import Schedules as DueSchedules
 from sen4cap.processing import Processor
 
 if TYPE_CHECKING:
     import polars as pl
 
     from sen4cap.store import Identities, ParcelVersion
+
+Operation = Callable[[Job, Sequence[StepRecord]], Change]
 
 
 class Sites(Protocol):
@@ -98,6 +105,9 @@ class Products(Protocol):
 
     def get(self, name: str) -> Product:
         """The product of a name; `NotFound` where there is none."""
+
+    def named(self, names: Sequence[str]) -> list[Product]:
+        """The products of some names, in their order; `NotFound` where one is missing."""
 
     def current(self, slot: str) -> Product | None:
         """The product that stands in a slot; None where none does."""
@@ -211,8 +221,8 @@ class Parcels(Protocol):
 class Jobs(Protocol):
     """Jobs by number, and each change of their status."""
 
-    def add(self, job: Job) -> Job:
-        """Add a job; returns it with its number. `Conflict` where it has one."""
+    def add(self, job: Job, steps: Sequence[StepRecord] = ()) -> Job:
+        """Add a job with its steps; returns it with its number. `Conflict` where it has one."""
 
     def update(self, job: Job) -> Job:
         """Store status, reason, times and parameters.
@@ -223,11 +233,51 @@ class Jobs(Protocol):
     def get(self, number: int) -> Job:
         """The job of a number; `NotFound` where there is none."""
 
-    def all(self, site: str | None = None, limit: int = 100) -> list[Job]:
-        """The newest jobs, newest first."""
+    def change(self, number: int, operation: Operation) -> Job:
+        """Do an operation of `sen4cap.domain.operations`; whatever it raises, nothing changed."""
+
+    def delete(self, number: int) -> None:
+        """Remove a job with its steps; its products stay. `Conflict` where it has not ended."""
+
+    def all(
+        self, site: str | None = None, limit: int = 100, statuses: Iterable[Status] = ()
+    ) -> list[Job]:
+        """The newest jobs, newest first; of some statuses only, where any are given."""
 
     def history(self, number: int) -> list[tuple[Status, datetime]]:
         """Each status a job had and the instant it came to it, oldest first."""
+
+
+class Schedules(DueSchedules, Protocol):
+    """Schedules by name, and how far each has come."""
+
+    def add(self, schedules: Sequence[Schedule]) -> list[Schedule]:
+        """Add schedules, all or none; returns them with their numbers.
+
+        `Conflict` where a name is taken.
+        """
+
+    def get(self, name: str) -> Schedule:
+        """The schedule of a name; `NotFound` lists the known ones."""
+
+    def replace(self, schedule: Schedule) -> Schedule:
+        """Give a schedule new values; `Conflict` where it is no longer as it was read."""
+
+    def delete(self, name: str) -> None:
+        """Remove a schedule; its jobs stay."""
+
+    def failures(self, site: str, season: str) -> dict[tuple[str, str], int]:
+        """How often steps of a season failed, by slot and revision."""
+
+
+class Arrivals(Protocol):
+    """New products that nobody has looked at yet, to trigger work."""
+
+    def all(self, limit: int = 1000) -> list[Product]:
+        """The oldest of them, in the order they came."""
+
+    def settle(self, names: Sequence[str]) -> None:
+        """Products that have been looked at; unknown ones are passed over."""
 
 
 class Processors(Protocol):
@@ -270,6 +320,22 @@ class Store(Protocol):
     @property
     def jobs(self) -> Jobs:
         """Jobs by number."""
+
+    @property
+    def steps(self) -> Steps:
+        """Steps of jobs."""
+
+    @property
+    def services(self) -> Services:
+        """Processes of the system that run for long."""
+
+    @property
+    def schedules(self) -> Schedules:
+        """Schedules by name."""
+
+    @property
+    def arrivals(self) -> Arrivals:
+        """New products that nobody has looked at yet."""
 
     @property
     def processors(self) -> Processors:

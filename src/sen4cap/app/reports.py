@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sen4cap.app.markers import homes_of
-from sen4cap.app.system import System
-from sen4cap.domain import Asset, Product, ProductType, Role, Season
-from sen4cap.processing import write_whole
+from sen4cap.domain import Asset, Product, ProductType, Role
+from sen4cap.processing import Context, Step, write_whole
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -21,26 +21,28 @@ if TYPE_CHECKING:
 
 CURVE_MARKERS = ("ndvi",)
 """Markers to draw the curve of, the first that is there."""
+CURVE_COLUMNS = ("time", "mean", "stdev", "count")
 MOST_PARCELS = 2000
 """Of a crop, to draw its curve from: the first by `NewID`."""
 
 
-def with_report(system: System, product: Product, season: Season) -> Product:
-    """The product with its page as a further asset, where there is a page for its type."""
-    from dataclasses import replace
+def with_report(context: Context, step: Step, product: Product) -> Product:
+    """The product with its page as a further asset, where there is a page for its type.
 
+    Made where the step runs: it reads files that the step read or wrote, and nothing else.
+    """
     if product.type is not ProductType.L4A:
         return product
     path = Path(product.asset("accuracy.json").href).parent.parent / "report.html"
-    write_crop_report(system, product, season, path)
+    write_crop_report(context, step, product, path)
     page = Asset("report.html", str(path), Role.OVERVIEW, "text/html")
     return replace(product, assets=(*product.assets, page))
 
 
 def write_crop_report(
-    system: System,
+    context: Context,
+    step: Step,
     product: Product,
-    season: Season,
     path: Path,
     truth: pd.DataFrame | None = None,
 ) -> None:
@@ -52,18 +54,15 @@ def write_crop_report(
 
     accuracy = Path(product.asset("accuracy.json").href)
     parcels = read_parcels(Path(product.asset("CropType.parquet").href))
-    table = parcels if truth is None else with_truth(parcels, truth)
-    lut = system.store.parcels.lut(product.site, season.year)
-    names = dict(zip(lut["ctnuml4a"], lut["ctl4a"], strict=True)) if lut is not None else {}
     report = CropReport(
-        title=f"Crop types: {product.site}, season {season.name}",
-        site=system.store.sites.get(product.site),
-        season=season,
-        parcels=table,
+        title=f"Crop types: {product.site}, season {context.season.name}",
+        site=context.site,
+        season=context.season,
+        parcels=parcels if truth is None else with_truth(parcels, truth),
         accuracy=json.loads(accuracy.read_text("utf-8")),
-        curve=_curve(system, season, parcels, parcel_to_show(parcels)),
-        class_names=names,
-        products=_sources(system, season),
+        curve=_curve(context, step, parcels, parcel_to_show(parcels)),
+        class_names=_class_names(context),
+        products=step.inputs,
         files=[Path(asset.href) for asset in product.assets],
         provenance={"Made with": f"sen4cap {__version__}", "Product": product.name},
     )
@@ -71,32 +70,33 @@ def write_crop_report(
         write(temporary, report)
 
 
-def _sources(system: System, season: Season) -> list[Product]:
-    """What the season's maps are made from."""
-    first, after = season.bounds(system.store.sites.get(season.site).zone)
-    kinds = (ProductType.L2A, ProductType.L3B, ProductType.MARKERS)
-    return system.store.products.search(season.site, types=kinds, start=first, end=after)
+def _class_names(context: Context) -> dict[int, str]:
+    """Names of the classes by code; none without a crop table."""
+    import polars as pl
+
+    if context.lut is None:
+        return {}
+    lut = pl.read_parquet(context.lut, columns=["ctnuml4a", "ctl4a"])
+    return dict(zip(lut["ctnuml4a"], lut["ctl4a"], strict=True))
 
 
-def _curve(
-    system: System, season: Season, parcels: GeoDataFrame, number: int
-) -> ParcelCurve | None:
+def _curve(context: Context, step: Step, parcels: GeoDataFrame, number: int) -> ParcelCurve | None:
     """The curve of one parcel, beside the middle of the crops it is declared and predicted as."""
+    from sen4cap.processing.homes import homes_in
     from sen4cap.processing.marker_table import MarkerTable
     from sen4cap.reports import ParcelCurve
 
-    table = MarkerTable.of(system.archive, season)
+    table = MarkerTable.of(context.archive, context.season)
     marker = next((name for name in CURVE_MARKERS if name in table.markers()), None)
     if marker is None:
         return None
-    series = table.read(marker, homes_of(system, season, [number]))
-    times = sorted({item.start for item in _sources(system, season)})
+    homes = partial(homes_in, context.parcels.path, context.grids)
     return ParcelCurve(
         parcel=number,
-        series=series.select("time", "mean", "stdev", "count").to_pandas(),
-        acquisitions=times,
+        series=table.read(marker, homes([number])).select(*CURVE_COLUMNS).to_pandas(),
+        acquisitions=sorted({item.start for item in step.inputs}),
         references={
-            title: _median(table, marker, homes_of(system, season, numbers))
+            title: _median(table, marker, homes(numbers))
             for title, numbers in references(parcels, number).items()
         },
         marker=marker.upper(),

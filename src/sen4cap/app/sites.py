@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from sen4cap.app.system import System
 from sen4cap.domain import Season, Site, short_name
-from sen4cap.errors import InputRefused
+from sen4cap.errors import InputRefused, InvalidParameter
 
 if TYPE_CHECKING:
     from geopandas import GeoDataFrame
@@ -70,9 +71,18 @@ def widen_footprint(system: System, short_name: str, frame: GeoDataFrame) -> Non
 
 
 def create_season(
-    system: System, site: str, name: str, start: date, end: date, mid: date | None = None
+    system: System,
+    site: str,
+    name: str,
+    start: date,
+    end: date,
+    mid: date | None = None,
+    *,
+    schedules: bool = True,
 ) -> Season:
-    """Create a season of a site.
+    """Create a season of a site, and the default schedules of the installed processors.
+
+    It may begin before its declarations exist: what needs them waits and says so.
 
     Raises
     ------
@@ -81,5 +91,49 @@ def create_season(
     Conflict
         If the name is taken or the season lies within another one.
     """
+    from sen4cap.app.schedules import add_defaults
+
     system.store.sites.get(site)
-    return system.store.seasons.add(Season(site, name, start, end, mid))
+    season = system.store.seasons.add(Season(site, name, start, end, mid))
+    if schedules:
+        add_defaults(system, season)
+    return season
+
+
+def copy_season(system: System, site: str, season: str, name: str | None = None) -> Season:
+    """Copy a season one year on, with its schedules, their parameters and its crop table.
+
+    Without a `name`, the years in the old one are counted on: `2018` becomes `2019`. A crop table
+    that the new year has already stays. What is configured for the site holds for all its seasons.
+
+    Raises
+    ------
+    NotFound
+        If there is no such site or season.
+    InvalidParameter
+        If no name is given and the old one holds no year.
+    Conflict
+        If a name is taken or the new season lies within another one; nothing is copied.
+    """
+    from sen4cap.app.schedules import copies
+    from sen4cap.engine.calendar import year_later
+
+    old = system.store.seasons.get(site, season)
+    middle = year_later(old.mid) if old.mid else None
+    new = Season(
+        site, name or _next_name(season), year_later(old.start), year_later(old.end), middle
+    )
+    copied = copies(system, old, new)
+    system.store.seasons.add(new)
+    system.store.schedules.add(copied)
+    lut = system.store.parcels.lut(site, old.year)
+    if lut is not None and system.store.parcels.lut(site, new.year) is None:
+        system.store.parcels.write_lut(site, new.year, lut)
+    return new
+
+
+def _next_name(season: str) -> str:
+    name = re.sub(r"(?<!\d)(?:19|20|21)\d\d(?!\d)", lambda year: str(int(year[0]) + 1), season)
+    if name == season:
+        raise InvalidParameter(f"The name '{season}' holds no year to count on: give a new name.")
+    return name

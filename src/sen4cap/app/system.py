@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from sen4cap.app.ports import Store
 from sen4cap.domain import ConfigMetadata
-from sen4cap.processing import config_metadata, processors
+from sen4cap.engine.params import CATEGORY, ExecutorParams
+from sen4cap.processing import Params, config_metadata, processors
+from sen4cap.processing.params import ENGINE
 from sen4cap.settings import Settings
 
 
@@ -49,12 +51,21 @@ def session(settings: Settings | None = None) -> Iterator[System]:
         yield system
 
 
+def declarations() -> list[tuple[str, str, type[Params]]]:
+    """Owner, category and parameters of whatever declares some: processors and the engine."""
+    found = [(item.id, item.category, item.params) for item in processors().values()]
+    return [*found, (ENGINE, CATEGORY, ExecutorParams)]
+
+
 def declared_config() -> tuple[ConfigMetadata, ...]:
-    """Every configuration key of every installed processor."""
+    """Every configuration key of every installed processor and of the engine.
+
+    The engine is the installation's: its keys have no value of a site.
+    """
     return tuple(
-        row
-        for item in processors().values()
-        for row in config_metadata(item.id, item.category, item.params)
+        replace(row, is_site_visible=row.is_site_visible and owner != ENGINE)
+        for owner, category, params in declarations()
+        for row in config_metadata(owner, category, params)
     )
 
 

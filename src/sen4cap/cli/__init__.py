@@ -23,6 +23,8 @@ from sen4cap.cli import (
     output,
     processors,
     products,
+    schedules,
+    services,
     sites,
 )
 from sen4cap.cli import run as run_commands
@@ -42,8 +44,13 @@ app.add_typer(run_commands.app, name="run", cls=run_commands.ProcessorCommands)
 app.add_typer(processors.app, name="processor")
 app.add_typer(markers.app, name="marker")
 app.add_typer(jobs.app, name="job")
+app.add_typer(schedules.app, name="schedule")
 app.add_typer(config.app, name="config")
 app.add_typer(database.app, name="db")
+app.add_typer(services.app, name="service")
+app.command("up")(services.up)
+app.command("logs")(services.logs)
+app.command("health")(services.health)
 app.command("demo")(demo.demo)
 app.command("console")(demo.console)
 

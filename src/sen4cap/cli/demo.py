@@ -21,7 +21,9 @@ def demo(
 ) -> None:
     """Run the main job on a generated season and tell how good it was."""
     from sen4cap.app.demo import demonstrate, lines
+    from sen4cap.app.logs import open_terminal
 
+    open_terminal()
     with progress_bar() as progress:
         done = demonstrate(
             folder.absolute(),

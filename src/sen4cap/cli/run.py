@@ -11,7 +11,6 @@ import typer
 from typer.core import TyperGroup
 
 from sen4cap.cli.output import AsJson, emit, progress_bar
-from sen4cap.domain import Asset
 from sen4cap.processing import (
     Parameter,
     Processor,
@@ -21,6 +20,12 @@ from sen4cap.processing import (
     processor,
     processors,
 )
+
+Slot = Annotated[str | None, typer.Option(help="Make only the product of this slot.")]
+Nominal = Annotated[
+    datetime | None,
+    typer.Option(formats=["%Y-%m-%d"], help="Last day of the inputs; else the season's."),
+]
 
 app = typer.Typer(help="Run a processor over a season of a site.", no_args_is_help=True)
 
@@ -54,18 +59,28 @@ def _function(chosen: Processor) -> Any:
     """A function whose signature is the processor's declaration: typer reads the options off it."""
     declared = parameters_of(chosen.params)
 
-    def run_processor(site: str, season: str, as_json: bool, **options: Any) -> None:
+    def run_processor(
+        site: str,
+        season: str,
+        slot: str | None,
+        nominal: datetime | None,
+        as_json: bool,
+        **options: Any,
+    ) -> None:
         given = {name: _plain(value) for name, value in options.items() if value is not None}
-        _run(chosen, site, season, given, as_json)
+        _run(chosen, site, season, given, _plain(nominal), slot, as_json)
 
     fixed = [
         _argument("site", Annotated[str, typer.Argument(help="Short name of the site.")]),
         _argument("season", Annotated[str, typer.Argument(help="Name of the season.")]),
     ]
-    last = inspect.Parameter(
-        "as_json", inspect.Parameter.KEYWORD_ONLY, default=False, annotation=AsJson
-    )
-    signature = inspect.Signature([*fixed, *(_option(chosen, item) for item in declared), last])
+    last = [
+        _keyword("slot", None, Slot),
+        _keyword("nominal", None, Nominal),
+        _keyword("as_json", False, AsJson),
+    ]
+    options = [_option(chosen, item) for item in declared]
+    signature = inspect.Signature([*fixed, *options, *last])
     run_processor.__signature__ = signature  # type: ignore[attr-defined]  # functions carry it
     run_processor.__annotations__ = {
         name: item.annotation for name, item in signature.parameters.items()
@@ -75,6 +90,11 @@ def _function(chosen: Processor) -> Any:
 
 def _argument(name: str, annotation: Any) -> inspect.Parameter:
     return inspect.Parameter(name, inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=annotation)
+
+
+def _keyword(name: str, default: Any, annotation: Any) -> inspect.Parameter:
+    kind = inspect.Parameter.KEYWORD_ONLY
+    return inspect.Parameter(name, kind, default=default, annotation=annotation)
 
 
 def _option(chosen: Processor, item: Parameter) -> inspect.Parameter:
@@ -92,12 +112,7 @@ def _option(chosen: Processor, item: Parameter) -> inspect.Parameter:
         rich_help_panel="Advanced" if item.advanced else "Parameters",
     )
     kind = datetime if item.annotation is date else _scalar(item.annotation)
-    return inspect.Parameter(
-        item.name,
-        inspect.Parameter.KEYWORD_ONLY,
-        default=None,
-        annotation=Annotated[kind | None, info],
-    )
+    return _keyword(item.name, None, Annotated[kind | None, info])
 
 
 def _has_limits(item: Parameter) -> bool:
@@ -115,11 +130,22 @@ def _plain(value: Any) -> Any:
     return value.date() if isinstance(value, datetime) else value
 
 
-def _run(chosen: Processor, site: str, season: str, given: dict[str, Any], as_json: bool) -> None:
-    from sen4cap.app import jobs, system
+def _run(
+    chosen: Processor,
+    site: str,
+    season: str,
+    given: dict[str, Any],
+    nominal: date | None,
+    slot: str | None,
+    as_json: bool,
+) -> None:
+    from sen4cap.app import jobs, logs, system
 
+    logs.open_terminal()
     with progress_bar() as progress, system.session() as here:
-        outcome = jobs.run(here, chosen.id, site, season, given, progress)
+        outcome = jobs.run(
+            here, chosen.id, site, season, given, progress, nominal=nominal, slot=slot
+        )
     result = {
         "job": outcome.job.id,
         "status": outcome.job.status,
@@ -130,12 +156,6 @@ def _run(chosen: Processor, site: str, season: str, given: dict[str, Any], as_js
     lines += [f"  made {product.name}" for product in outcome.made[:20]]
     if len(outcome.made) > 20:
         lines.append(f"  … and {len(outcome.made) - 20} more ('sen4cap product list {site}')")
-    pages = [item.href for made in outcome.made for item in made.assets if _is_page(item)]
-    lines += [f"  open {page}" for page in pages]
     if outcome.standing:
         lines.append(f"  {outcome.standing} already stood: same inputs, parameters and version")
     emit(result, as_json, "\n".join(lines))
-
-
-def _is_page(asset: Asset) -> bool:
-    return asset.media_type == "text/html"

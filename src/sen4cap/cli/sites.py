@@ -76,6 +76,9 @@ def create_season(
         datetime | None,
         typer.Option(formats=["%Y-%m-%d"], help="First day worth a crop map."),
     ] = None,
+    schedules: Annotated[
+        bool, typer.Option(help="With the default schedules ('sen4cap schedule list').")
+    ] = True,
     as_json: AsJson = False,
 ) -> None:
     """Create a season; its days are those of the site's time zone."""
@@ -83,7 +86,9 @@ def create_season(
 
     with system.session() as here:
         middle = mid.date() if mid else None
-        made = sites.create_season(here, site, name, start.date(), end.date(), middle)
+        made = sites.create_season(
+            here, site, name, start.date(), end.date(), middle, schedules=schedules
+        )
     emit(asdict(made), as_json, f"Created season '{name}' of '{site}': {made.start} to {made.end}.")
 
 
@@ -100,3 +105,22 @@ def list_seasons(
     rows = [(item.name, item.start, item.end, item.year) for item in found]
     columns = ["season", "start", "end", "year of declarations"]
     emit([asdict(item) for item in found], as_json, table(columns, rows))
+
+
+@season.command("copy")
+def copy_season(
+    site: Annotated[str, typer.Argument(help="Short name of the site.")],
+    name: Annotated[str, typer.Argument(help="Name of the season to copy.")],
+    new: Annotated[
+        str | None, typer.Option("--name", help="Name of the copy; else its years count on.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Copy a season one year on: schedules with their parameters, and the crop table."""
+    from sen4cap.app import sites, system
+
+    with system.session() as here:
+        made = sites.copy_season(here, site, name, new)
+        count = len(here.store.schedules.all(site, made.name))
+    text = f"Copied season '{name}' to '{made.name}', {made.start} to {made.end}"
+    emit(asdict(made), as_json, f"{text}, with {count} schedules.")

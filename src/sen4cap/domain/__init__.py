@@ -2,9 +2,10 @@
 
 from sen4cap.domain.config import ConfigEntry, ConfigMetadata, DataType
 from sen4cap.domain.grid import MGRS_TILE, Grid, Sensor, finest
-from sen4cap.domain.job import Job, Status
+from sen4cap.domain.job import Ending, Job, StartType, Status, StepRecord
 from sen4cap.domain.parcel import ParcelSet, Reason
 from sen4cap.domain.product import Asset, Product, ProductType, Role, revision_of, slot_of
+from sen4cap.domain.service import Service
 from sen4cap.domain.site import Season, Site, short_name
 from sen4cap.domain.time import Dekad, as_utc, dekad_of
 
@@ -15,6 +16,7 @@ __all__ = [
     "ConfigMetadata",
     "DataType",
     "Dekad",
+    "Ending",
     "Grid",
     "Job",
     "ParcelSet",
@@ -24,8 +26,11 @@ __all__ = [
     "Role",
     "Season",
     "Sensor",
+    "Service",
     "Site",
+    "StartType",
     "Status",
+    "StepRecord",
     "as_utc",
     "dekad_of",
     "finest",

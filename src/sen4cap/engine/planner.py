@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sen4cap.domain import Product, revision_of
+from sen4cap.domain import Product, StepRecord, revision_of
 from sen4cap.processing import Params, Processor, Scope, Step
 
 
@@ -49,6 +49,31 @@ def plan(
     ]
     done = tuple(step for step in selected if _stands(step))
     return Plan(tuple(step for step in selected if not _stands(step)), done)
+
+
+def records(planned: Plan, *, finishes: bool) -> tuple[StepRecord, ...]:
+    """The steps of a plan as they are kept; with `finishes`, a last one that tidies."""
+    steps = [
+        StepRecord(
+            job_id=0,
+            position=position,
+            label=label_of(step.slot),
+            slot=step.slot,
+            revision=step.revision,
+            inputs=tuple(product.name for product in step.inputs),
+        )
+        for position, step in enumerate(planned.steps)
+    ]
+    if finishes and steps:
+        steps.append(StepRecord(0, len(steps), "finish", "", finish=True))
+    return tuple(steps)
+
+
+def label_of(slot: str) -> str:
+    """Grid and days of a slot, for people."""
+    _site, _kind, grid, period, *_ = [*slot.split("/"), "", "", ""]
+    days = [f"{stamp[:4]}-{stamp[4:6]}-{stamp[6:8]}" for stamp in period.split("_") if stamp]
+    return " ".join([*([grid] if grid != "-" else []), " to ".join(days)]) if days else slot
 
 
 def _identified(

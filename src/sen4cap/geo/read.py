@@ -28,8 +28,6 @@ from sen4cap.domain import Asset, Grid, Sensor
 from sen4cap.errors import InputRefused, MissingCrs, OutsideSite, UnreadableFile
 from sen4cap.geo.crs import same
 
-CACHE = 128
-"""Memory for GDAL's block cache, MiB: rasters are read straight through, each block once."""
 STRIP_ROWS = 512
 
 Array = npt.NDArray[Any]
@@ -82,11 +80,10 @@ def _code_or_wkt(wkt: str) -> str:
 
 @contextmanager
 def _open(path: str | Path) -> Iterator[Any]:
-    with rasterio.Env(GDAL_CACHEMAX=CACHE):
-        with _refusing(path):
-            dataset = rasterio.open(path)
-        with dataset:
-            yield dataset
+    with _refusing(path):
+        dataset = rasterio.open(path)
+    with dataset:
+        yield dataset
 
 
 @contextmanager

@@ -1,6 +1,14 @@
 """The contract between processors and the rest: small enough to read at one sitting."""
 
-from sen4cap.processing.context import Context, Progress, no_progress, publish, sweep, write_whole
+from sen4cap.processing.context import (
+    Context,
+    Progress,
+    no_progress,
+    part,
+    publish,
+    sweep,
+    write_whole,
+)
 from sen4cap.processing.params import (
     Parameter,
     Params,
@@ -14,15 +22,19 @@ from sen4cap.processing.params import (
 from sen4cap.processing.processor import Processor, Scope, Step
 from sen4cap.processing.registry import processor, processors
 from sen4cap.processing.schema import json_schema
+from sen4cap.processing.task import Ended, Task, Usage
 
 __all__ = [
     "Context",
+    "Ended",
     "Parameter",
     "Params",
     "Processor",
     "Progress",
     "Scope",
     "Step",
+    "Task",
+    "Usage",
     "as_text",
     "config_key",
     "config_metadata",
@@ -30,6 +42,7 @@ __all__ = [
     "no_progress",
     "parameter",
     "parameters_of",
+    "part",
     "processor",
     "processors",
     "publish",

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -81,13 +82,20 @@ def write_whole(path: Path) -> Iterator[Path]:
     has its name.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.stem}.{os.getpid()}.part{path.suffix}")
+    temporary = path.with_name(
+        f".{path.stem}{part(socket.gethostname(), os.getpid())}{path.suffix}"
+    )
     try:
         yield temporary
         publish(temporary, path)
     finally:
         with suppress(FileNotFoundError):
             temporary.unlink()
+
+
+def part(node: str, pid: int) -> str:
+    """What the names of incomplete files carry: whose they are."""
+    return f".{node}.{pid}.part"
 
 
 def sweep(folder: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -25,6 +26,14 @@ def parcel_homes(parcels: GeoDataFrame, grids: Sequence[Grid]) -> pl.DataFrame:
     """
     frames = [_homes(parcels, [item for item in grids if item.sensor is kind]) for kind in Sensor]
     return pl.concat(frames).filter(pl.col("grid") != "").sort("parcel", "grid")
+
+
+def homes_in(path: Path, grids: Sequence[Grid], numbers: Sequence[int]) -> pl.DataFrame:
+    """Homes of some parcels of the set at `path`, by `NewID`; see `parcel_homes`."""
+    import geopandas as gpd
+
+    columns, chosen = ["NewID", "geom_hash", "geometry"], ("NewID", "in", list(numbers))
+    return parcel_homes(gpd.read_parquet(path, columns=columns, filters=[chosen]), grids)
 
 
 def _homes(parcels: GeoDataFrame, grids: Sequence[Grid]) -> pl.DataFrame:

@@ -20,6 +20,8 @@ from sen4cap.domain import ConfigMetadata, DataType
 from sen4cap.errors import InvalidParameter
 
 P = TypeVar("P", bound="Params")
+ENGINE = "executor"
+"""Owner of the parameters of step execution."""
 
 
 class Params(BaseModel):
@@ -130,9 +132,9 @@ def _data_type(annotation: Any) -> DataType:
     return kinds.get(annotation, DataType.STRING)
 
 
-def config_key(processor: str, key: str) -> str:
-    """Full configuration key of a parameter."""
-    return f"processor.{processor}.{key}"
+def config_key(owner: str, key: str) -> str:
+    """Full configuration key of a parameter of a processor, or of the engine, `executor`."""
+    return f"{owner}.{key}" if owner == ENGINE else f"processor.{owner}.{key}"
 
 
 def as_text(value: Any) -> str:

@@ -76,6 +76,10 @@ class Processor:
     """Whether its products belong to a season; a raster of an acquisition belongs to none."""
     finish: Finish | None = None
     """(context, params): tidying once all steps of a job are done; changes no result."""
+    pool: str = ""
+    """Name of the pool whose limit, `executor.pool.<name>`, its running steps share."""
+    triggered_by: tuple[ProductType, ...] = ()
+    """A new product of these types leads to a job without anyone asking."""
 
     @property
     def tag(self) -> str:

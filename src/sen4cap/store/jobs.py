@@ -2,20 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
 
-from sqlalchemy import Connection, Engine, Row, insert, select, update
+from sqlalchemy import Engine, delete, insert, select, update
 
-from sen4cap.domain import Job, Status
+from sen4cap.domain import Job, Status, StepRecord
 from sen4cap.domain.job import check_transition
+from sen4cap.domain.operations import Change, check_deletable
 from sen4cap.errors import Conflict
 from sen4cap.processing import Processor
 from sen4cap.store import tables
 from sen4cap.store.bulk import upsert
 from sen4cap.store.engine import reading, site_id, writing
+from sen4cap.store.job_rows import (
+    JOBS,
+    insert_steps,
+    job_of,
+    job_values,
+    locked_job,
+    steps_of,
+    write_change,
+    write_job_event,
+)
 from sen4cap.store.rules import no_job
 
 _PROCESSORS = select(
@@ -24,7 +34,6 @@ _PROCESSORS = select(
     tables.processor.c.description,
     tables.processor.c.version,
 )
-_JOBS = select(tables.job, tables.site.c.short_name.label("site")).join(tables.site)
 
 
 @dataclass(frozen=True)
@@ -33,49 +42,72 @@ class SqlJobs:
 
     engine: Engine
 
-    def add(self, job: Job) -> Job:
-        """Add a job; returns it with its number. `Conflict` where it has one."""
+    def add(self, job: Job, steps: Sequence[StepRecord] = ()) -> Job:
+        """Add a job with its steps; returns it with its number. `Conflict` where it has one."""
         if job.id is not None:
             raise Conflict(f"Job {job.id} was added before: update it.")
         with writing(self.engine) as connection:
             number = site_id(connection, job.site)
             row = {"processor": job.processor, "site_id": number, "season": job.season}
-            adding = insert(tables.job).values({**row, **_progress(job)})
+            adding = insert(tables.job).values({**row, **job_values(job)})
             added = connection.execute(adding.returning(tables.job.c.id)).scalar_one()
-            _record(connection, added, job.status)
+            write_job_event(connection, added, job.status)
+            insert_steps(connection, added, steps)
         return replace(job, id=added)
 
     def update(self, job: Job) -> Job:
         """Store status, reason, times and parameters; `Conflict` for a forbidden change."""
         with writing(self.engine) as connection:
-            table = tables.job.c
-            now = connection.scalar(
-                select(table.status).where(table.id == job.id).with_for_update()
-            )
-            if now is None or job.id is None:
-                raise no_job(job.id)
-            if now != job.status:
-                check_transition(Status(now), job.status)
-                _record(connection, job.id, job.status)
-            change = update(tables.job).where(table.id == job.id)
-            connection.execute(change.values(_progress(job)))
+            before = locked_job(connection, job.id)
+            if before.status != job.status:
+                check_transition(before.status, job.status)
+            write_change(connection, before, (job, []))
         return job
+
+    def change(self, number: int, operation: Callable[[Job, Sequence[StepRecord]], Change]) -> Job:
+        """Do an operation of `sen4cap.domain.operations` on a job and its steps."""
+        with writing(self.engine) as connection:
+            before = locked_job(connection, number)
+            change = operation(before, steps_of(connection, number))
+            write_change(connection, before, change)
+        return change[0]
+
+    def delete(self, number: int) -> None:
+        """Remove a job that has ended, with its steps; its products stay."""
+        with writing(self.engine) as connection:
+            check_deletable(locked_job(connection, number))
+            product = tables.product
+            orphans = update(product).where(product.c.job_id == number)
+            connection.execute(orphans.values(job_id=None))
+            steps = select(tables.step.c.id).where(tables.step.c.job_id == number)
+            for table, column, which in (
+                (tables.step_event, tables.step_event.c.step_id, steps),
+                (tables.step, tables.step.c.job_id, [number]),
+                (tables.job_event, tables.job_event.c.job_id, [number]),
+                (tables.job, tables.job.c.id, [number]),
+            ):
+                connection.execute(delete(table).where(column.in_(which)))
 
     def get(self, number: int) -> Job:
         """The job of a number; `NotFound` where there is none."""
         with reading(self.engine) as connection:
-            row = connection.execute(_JOBS.where(tables.job.c.id == number)).one_or_none()
+            row = connection.execute(JOBS.where(tables.job.c.id == number)).one_or_none()
         if row is None:
             raise no_job(number)
-        return _job(row)
+        return job_of(row)
 
-    def all(self, site: str | None = None, limit: int = 100) -> list[Job]:
+    def all(
+        self, site: str | None = None, limit: int = 100, statuses: Iterable[Status] = ()
+    ) -> list[Job]:
         """The newest jobs, newest first."""
-        query = _JOBS.order_by(tables.job.c.id.desc()).limit(limit)
+        query = JOBS.order_by(tables.job.c.id.desc()).limit(limit)
+        wanted = [str(status) for status in statuses]
         with reading(self.engine) as connection:
             if site is not None:
                 query = query.where(tables.job.c.site_id == site_id(connection, site))
-            return [_job(row) for row in connection.execute(query)]
+            if wanted:
+                query = query.where(tables.job.c.status.in_(wanted))
+            return [job_of(row) for row in connection.execute(query)]
 
     def history(self, number: int) -> list[tuple[Status, datetime]]:
         """Each status a job had and the instant it came to it, oldest first."""
@@ -85,36 +117,6 @@ class SqlJobs:
         with reading(self.engine) as connection:
             rows = connection.execute(query.order_by(event.id))
             return [(Status(status), instant) for status, instant in rows]
-
-
-def _record(connection: Connection, number: int, status: Status) -> None:
-    connection.execute(insert(tables.job_event), {"job_id": number, "status": str(status)})
-
-
-def _progress(job: Job) -> dict[str, Any]:
-    return {
-        "parameters": dict(job.parameters),
-        "status": str(job.status),
-        "reason": job.reason,
-        "submit_timestamp": job.submitted,
-        "start_timestamp": job.started,
-        "end_timestamp": job.ended,
-    }
-
-
-def _job(row: Row[Any]) -> Job:
-    return Job(
-        processor=row.processor,
-        site=row.site,
-        season=row.season,
-        parameters=row.parameters,
-        status=Status(row.status),
-        reason=row.reason,
-        id=row.id,
-        submitted=row.submit_timestamp,
-        started=row.start_timestamp,
-        ended=row.end_timestamp,
-    )
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Engine, Select, select
+from sqlalchemy import ColumnElement, Connection, Engine, Select, delete, select
 
 from sen4cap.domain import Asset, Grid, Product, ProductType, Role
 from sen4cap.store import tables
@@ -42,15 +42,7 @@ class SqlProducts:
         with writing(self.engine) as connection:
             for site, grid in grids:
                 add_grid(connection, site, grid)
-            known = {item.name: item for item in _named(connection, [p.name for p in products])}
-            new: dict[str, Product] = {}
-            for product in products:
-                before = known.setdefault(product.name, product)
-                check_same(before, product)
-                if before is product:
-                    new[product.name] = product
-            _insert(connection, list(new.values()), job_id)
-            _point(connection, products)
+            commit_products(connection, products, job_id)
 
     def get(self, name: str) -> Product:
         """The product of a name; `NotFound` where there is none."""
@@ -59,6 +51,15 @@ class SqlProducts:
         if not found:
             raise no_product(name)
         return found[0]
+
+    def named(self, names: Sequence[str]) -> list[Product]:
+        """The products of some names, in their order; `NotFound` where one is missing."""
+        with reading(self.engine) as connection:
+            found = {product.name: product for product in _named(connection, names)}
+        for name in names:
+            if name not in found:
+                raise no_product(name)
+        return [found[name] for name in names]
 
     def current(self, slot: str) -> Product | None:
         """The product that stands in a slot; None where none does."""
@@ -84,6 +85,45 @@ class SqlProducts:
             number = site_id(connection, site)
             found = _read(connection, query.where(tables.product.c.site_id == number, *conditions))
         return sorted(found, key=lambda product: (product.start, product.grid, product.name))
+
+
+@dataclass(frozen=True)
+class SqlArrivals:
+    """New products that nobody has looked at yet."""
+
+    engine: Engine
+
+    def all(self, limit: int = NAMES_AT_ONCE) -> list[Product]:
+        """The oldest of them, in the order they came."""
+        arrived = tables.arrival.c.product_id
+        some = select(arrived).order_by(arrived).limit(limit)
+        query = _PRODUCTS.where(tables.product.c.id.in_(some)).order_by(tables.product.c.id)
+        with reading(self.engine) as connection:
+            return _read(connection, query)
+
+    def settle(self, names: Sequence[str]) -> None:
+        """Products that have been looked at; unknown ones are passed over."""
+        if not names:
+            return
+        with writing(self.engine) as connection:
+            ids = list(_ids(connection, names).values())
+            gone = tables.arrival.c.product_id.in_(ids)
+            connection.execute(delete(tables.arrival).where(gone))
+
+
+def commit_products(
+    connection: Connection, products: Sequence[Product], job_id: int | None
+) -> None:
+    """Add products and let their slots point to them, in the transaction of the caller."""
+    known = {item.name: item for item in _named(connection, [p.name for p in products])}
+    new: dict[str, Product] = {}
+    for product in products:
+        before = known.setdefault(product.name, product)
+        check_same(before, product)
+        if before is product:
+            new[product.name] = product
+    _insert(connection, list(new.values()), job_id)
+    _point(connection, products)
 
 
 def _current(query: Select[Any]) -> Select[Any]:
@@ -147,6 +187,7 @@ def _insert(connection: Connection, products: Sequence[Product], job_id: int | N
         for position, parent in enumerate(product.parents)
     ]
     insert_many(connection, tables.product_provenance, parents)
+    insert_many(connection, tables.arrival, [{"product_id": number} for number in ids.values()])
 
 
 def _point(connection: Connection, products: Sequence[Product]) -> None:

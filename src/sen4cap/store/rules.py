@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from math import isclose
 from typing import Any
 
-from sen4cap.domain import Grid, ParcelSet, Product, Season, finest
+from sen4cap.domain import Grid, ParcelSet, Product, Season, Service, finest
 from sen4cap.errors import Conflict, InputRefused, InvalidParameter, NotFound
 
 _JSON = json.JSONEncoder(allow_nan=False, ensure_ascii=False)
@@ -39,6 +39,19 @@ def missing(what: str, name: str, known: Iterable[str]) -> NotFound:
 def no_job(number: int | None) -> NotFound:
     """The error for a job that is not there."""
     return NotFound(f"There is no job {number}: list the jobs to see their numbers.")
+
+
+def no_step(number: int) -> NotFound:
+    """The error for a step that is not there."""
+    return NotFound(f"There is no step {number}: list the steps of a job to see their numbers.")
+
+
+def not_alone(other: Service) -> Conflict:
+    """The error for a service that there may be one of only."""
+    return Conflict(
+        f"Another {other.name} is at work, process {other.pid} on {other.host}: an SQLite "
+        "installation has one. Stop it first, or use PostgreSQL."
+    )
 
 
 def no_product(name: str) -> NotFound:

@@ -13,7 +13,10 @@ from sen4cap.store.engine import connectable, describe, parse_url, reading
 from sen4cap.store.jobs import SqlJobs, SqlProcessors
 from sen4cap.store.parcels import SqlParcels
 from sen4cap.store.places import SqlGrids, SqlSeasons, SqlSites
-from sen4cap.store.products import SqlProducts
+from sen4cap.store.products import SqlArrivals, SqlProducts
+from sen4cap.store.schedules import SqlSchedules
+from sen4cap.store.services import SqlServices
+from sen4cap.store.steps import SqlSteps
 
 
 @dataclass(frozen=True)
@@ -63,6 +66,26 @@ class SqlStore:
     def processors(self) -> SqlProcessors:
         """Installed processors by short name."""
         return SqlProcessors(self.engine)
+
+    @property
+    def steps(self) -> SqlSteps:
+        """Steps of jobs."""
+        return SqlSteps(self.engine)
+
+    @property
+    def services(self) -> SqlServices:
+        """Processes of the system that run for long."""
+        return SqlServices(self.engine)
+
+    @property
+    def schedules(self) -> SqlSchedules:
+        """Schedules by name."""
+        return SqlSchedules(self.engine)
+
+    @property
+    def arrivals(self) -> SqlArrivals:
+        """New products that nobody has looked at yet."""
+        return SqlArrivals(self.engine)
 
     def upgrade(self) -> None:
         """Bring the tables to this version; `Conflict` where the database is newer."""

@@ -156,7 +156,14 @@ job = Table(
     Column("submit_timestamp", Instant),
     Column("start_timestamp", Instant),
     Column("end_timestamp", Instant),
+    Column("name", Text, nullable=False, server_default=text("''")),
+    Column("submitted_by", Text, nullable=False, server_default=text("''")),
+    Column("start_type", String(16), nullable=False, server_default=text("'requested'")),
+    Column("priority", Integer, nullable=False, server_default=text("100")),
+    Column("nominal_date", Date),
+    Column("context", Json, comment="what its steps run in; empty: none was planned"),
     Index("ix_job_site_id", "site_id"),
+    Index("ix_job_status", "status", "priority", "id"),
     sqlite_autoincrement=True,
 )
 
@@ -167,6 +174,62 @@ job_event = Table(
     Column("job_id", ForeignKey("job.id"), nullable=False, index=True),
     Column("status", String(16), nullable=False),
     _now("timestamp"),
+)
+
+step = Table(
+    "step",
+    metadata,
+    _id(),
+    Column("job_id", ForeignKey("job.id", ondelete="CASCADE"), nullable=False),
+    Column("position", Integer, nullable=False),
+    Column("label", Text, nullable=False),
+    Column("slot", Text, nullable=False),
+    Column("revision", String(32), nullable=False),
+    Column("inputs", Json, nullable=False, comment="names of products"),
+    Column("after", Json, nullable=False, comment="positions of the steps it waits for"),
+    Column("waits", Integer, nullable=False, comment="how many of these are not done"),
+    Column("finish", Boolean, nullable=False),
+    Column("status", String(16), nullable=False),
+    Column("attempt", Integer, nullable=False),
+    Column("losses", Integer, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("node", Text, nullable=False),
+    Column("exit_code", Integer),
+    Column("start_timestamp", Instant),
+    Column("end_timestamp", Instant),
+    Column("cpu_seconds", Float),
+    Column("peak_memory", BigInteger, comment="bytes"),
+    Column("log", Text, nullable=False),
+    Column("lease", Text, unique=True),
+    Column("lease_until", Instant),
+    Column("owner", Text, comment="token of the service that holds the lease"),
+    UniqueConstraint("job_id", "position"),
+    Index("ix_step_job_id_status", "job_id", "status", "position"),
+    Index("ix_step_owner", "owner"),
+    sqlite_autoincrement=True,
+)
+_waiting = step.c.waits > 0
+Index("ix_step_waiting", step.c.job_id, sqlite_where=_waiting, postgresql_where=_waiting)
+
+step_event = Table(
+    "step_event",
+    metadata,
+    _id(),
+    Column("step_id", ForeignKey("step.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("status", String(16), nullable=False),
+    Column("reason", Text, nullable=False, server_default=text("''")),
+    _now("timestamp"),
+)
+
+service = Table(
+    "service",
+    metadata,
+    Column("token", String(64), primary_key=True),
+    Column("name", String(64), nullable=False),
+    Column("host", Text, nullable=False),
+    Column("pid", Integer, nullable=False),
+    Column("started", Instant, nullable=False),
+    Column("heartbeat", Instant, nullable=False),
 )
 
 product = Table(
@@ -204,6 +267,13 @@ product_slot = Table(
     metadata,
     Column("slot", Text, primary_key=True),
     Column("product_id", ForeignKey("product.id"), nullable=False, index=True),
+)
+
+arrival = Table(
+    "arrival",
+    metadata,
+    Column("product_id", ForeignKey("product.id", ondelete="CASCADE"), primary_key=True),
+    comment="new products that nobody has looked at yet, to trigger work",
 )
 
 config_category = Table(
@@ -331,4 +401,47 @@ crop_lut = Table(
     Column("tgrass", SmallInteger),
     Column("fallow", SmallInteger),
     Column("cwater", SmallInteger),
+)
+
+scheduled_task = Table(
+    "scheduled_task",
+    metadata,
+    _id(),
+    Column("name", String(128), nullable=False, unique=True),
+    Column("processor", String(64), nullable=False),
+    _site(),
+    Column("season_id", ForeignKey("season.id", ondelete="CASCADE"), nullable=False),
+    Column("repeat_type", String(16), nullable=False, comment="once, cycle, repeat"),
+    Column("repeat_after_days", Integer, comment="of a cycle"),
+    Column("repeat_on_month_day", Integer, comment="of a repeat; 31: last day of the month"),
+    Column("first_run_date", Date, nullable=False),
+    Column("processor_params", Json, nullable=False),
+    Column("retry_seconds", Integer, nullable=False),
+    Column("priority", Integer, nullable=False),
+    Column("enabled", Boolean, nullable=False),
+    Column("generation", Integer, nullable=False, comment="how often it was started anew"),
+    Index("ix_scheduled_task_site_id", "site_id"),
+    sqlite_autoincrement=True,
+)
+
+scheduled_task_status = Table(
+    "scheduled_task_status",
+    metadata,
+    Column("task_id", ForeignKey("scheduled_task.id", ondelete="CASCADE"), primary_key=True),
+    Column("next_schedule", Date, comment="nominal date; empty: never again"),
+    Column("last_scheduled_run", Date, comment="nominal date that was dealt with last"),
+    Column("last_run_timestamp", Instant),
+    Column("last_retry_timestamp", Instant),
+    Column("reason", Text, nullable=False, comment="what it waits for, or why it skipped"),
+    Column("last_job_id", ForeignKey("job.id", ondelete="SET NULL")),
+    Column("version", Integer, nullable=False),
+)
+
+Index(
+    "uq_job_scheduled",
+    job.c.submitted_by,
+    job.c.nominal_date,
+    unique=True,
+    sqlite_where=text("start_type = 'scheduled'"),
+    postgresql_where=text("start_type = 'scheduled'"),
 )

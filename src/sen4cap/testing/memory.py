@@ -8,25 +8,23 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from sen4cap.domain import (
     ConfigEntry,
     ConfigMetadata,
     Grid,
-    Job,
     Product,
     ProductType,
     Season,
     Site,
-    Status,
 )
-from sen4cap.domain.job import check_transition
-from sen4cap.errors import Conflict
 from sen4cap.processing import Processor
 from sen4cap.store import rules
+from sen4cap.testing.memory_jobs import MemoryJobs, MemoryServices, MemorySteps
 from sen4cap.testing.memory_parcels import MemoryParcels
+from sen4cap.testing.memory_schedules import MemorySchedules
 
 
 def _json(value: Any) -> Any:
@@ -134,6 +132,7 @@ class MemoryProducts:
     grids: MemoryGrids
     kept: dict[str, Product] = field(default_factory=dict)
     slots: dict[str, str] = field(default_factory=dict)
+    arrived: dict[str, None] = field(default_factory=dict)
 
     def commit(
         self,
@@ -149,6 +148,7 @@ class MemoryProducts:
             self.sites.get(product.site)
             stored = replace(product, properties=_json(dict(product.properties)))
             rules.check_same(merged.setdefault(product.name, stored), product)
+        self.arrived.update(dict.fromkeys(name for name in merged if name not in self.kept))
         self.grids.kept.update(grids_kept)
         self.kept.update(merged)
         self.slots.update({product.slot: product.name for product in products})
@@ -158,6 +158,10 @@ class MemoryProducts:
         if name not in self.kept:
             raise rules.no_product(name)
         return self.kept[name]
+
+    def named(self, names: Sequence[str]) -> list[Product]:
+        """The products of some names, in their order."""
+        return [self.get(name) for name in names]
 
     def current(self, slot: str) -> Product | None:
         """The product that stands in a slot."""
@@ -187,6 +191,23 @@ class MemoryProducts:
             and (not current or self.slots[product.slot] == product.name)
         ]
         return sorted(found, key=lambda product: (product.start, product.grid, product.name))
+
+
+@dataclass(frozen=True)
+class MemoryArrivals:
+    """New products that nobody has looked at yet."""
+
+    products: MemoryProducts
+
+    def all(self, limit: int = 1000) -> list[Product]:
+        """The oldest of them, in the order they came."""
+        order = [name for name in self.products.kept if name in self.products.arrived]
+        return self.products.named(order[:limit])
+
+    def settle(self, names: Sequence[str]) -> None:
+        """Products that have been looked at."""
+        for name in names:
+            self.products.arrived.pop(name, None)
 
 
 @dataclass(frozen=True)
@@ -257,54 +278,6 @@ class MemoryConfig:
 
 
 @dataclass(frozen=True)
-class MemoryJobs:
-    """Jobs by number, and each change of their status."""
-
-    sites: MemorySites
-    kept: dict[int, Job] = field(default_factory=dict)
-    events: dict[int, list[tuple[Status, datetime]]] = field(default_factory=dict)
-
-    def add(self, job: Job) -> Job:
-        """Add a job; returns it with its number."""
-        if job.id is not None:
-            raise Conflict(f"Job {job.id} was added before: update it.")
-        self.sites.get(job.site)
-        number = len(self.kept) + 1
-        self.kept[number] = replace(job, id=number, parameters=_json(dict(job.parameters)))
-        self.events[number] = [(job.status, datetime.now(UTC))]
-        return replace(job, id=number)
-
-    def update(self, job: Job) -> Job:
-        """Store status, reason, times and parameters."""
-        if job.id is None or job.id not in self.kept:
-            raise rules.no_job(job.id)
-        before = self.kept[job.id]
-        if before.status != job.status:
-            check_transition(before.status, job.status)
-            self.events[job.id].append((job.status, datetime.now(UTC)))
-        self.kept[job.id] = replace(job, parameters=_json(dict(job.parameters)))
-        return job
-
-    def get(self, number: int) -> Job:
-        """The job of a number."""
-        if number not in self.kept:
-            raise rules.no_job(number)
-        return self.kept[number]
-
-    def all(self, site: str | None = None, limit: int = 100) -> list[Job]:
-        """The newest jobs, newest first."""
-        if site is not None:
-            self.sites.get(site)
-        found = [job for job in self.kept.values() if site in {None, job.site}]
-        return found[::-1][:limit]
-
-    def history(self, number: int) -> list[tuple[Status, datetime]]:
-        """Each status a job had and the instant it came to it, oldest first."""
-        self.get(number)
-        return list(self.events[number])
-
-
-@dataclass(frozen=True)
 class MemoryProcessors:
     """Installed processors."""
 
@@ -330,6 +303,10 @@ class MemoryStore:
     config: MemoryConfig
     parcels: MemoryParcels
     jobs: MemoryJobs
+    steps: MemorySteps
+    services: MemoryServices
+    schedules: MemorySchedules
+    arrivals: MemoryArrivals
     processors: MemoryProcessors
 
     def close(self) -> None:
@@ -339,14 +316,20 @@ class MemoryStore:
 def memory_store() -> MemoryStore:
     """A store without anything in it."""
     sites = MemorySites()
-    grids = MemoryGrids(sites)
+    grids, seasons = MemoryGrids(sites), MemorySeasons(sites)
+    products = MemoryProducts(sites, grids)
+    jobs, services = MemoryJobs(sites), MemoryServices()
     return MemoryStore(
         sites,
-        MemorySeasons(sites),
+        seasons,
         grids,
-        MemoryProducts(sites, grids),
+        products,
         MemoryConfig(sites),
         MemoryParcels(sites),
-        MemoryJobs(sites),
+        jobs,
+        MemorySteps(jobs, services, products),
+        services,
+        MemorySchedules(sites, seasons, jobs),
+        MemoryArrivals(products),
         MemoryProcessors(),
     )

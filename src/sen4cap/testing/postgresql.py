@@ -7,17 +7,20 @@ from __future__ import annotations
 
 import os
 import pwd
+import shlex
 import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from sen4cap.errors import ServiceUnavailable
 
 FAST = "-c fsync=off -c synchronous_commit=off -c full_page_writes=off -c max_connections=50"
+DURABLE = "-c max_connections=50"
+"""For tests that kill the server: what it has committed is there when it is back."""
 USERS = ("postgres", "nobody")
 """Who may run the server when root starts it, in this order."""
 
@@ -41,7 +44,7 @@ def binaries() -> Path:
 
 
 @contextmanager
-def server() -> Iterator[str]:
+def server(tuning: str = FAST) -> Iterator[str]:
     """Run a server; yields the SQLAlchemy URL of its maintenance database.
 
     Its files lie directly below /tmp, because the path of a socket must be short.
@@ -55,7 +58,7 @@ def server() -> Iterator[str]:
     with tempfile.TemporaryDirectory(prefix="sen4cap-pg-", dir="/tmp") as folder:
         if identity:
             os.chown(folder, identity["user"], identity["group"])
-        options = f"-k {folder} -c listen_addresses='' {FAST}"
+        options = f"-k {folder} -c listen_addresses='' {tuning}"
         data = f"{folder}/data"
         run = _Runner(programs, identity, folder)
         run("initdb", "-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-sync")
@@ -64,6 +67,29 @@ def server() -> Iterator[str]:
             yield f"postgresql+psycopg://postgres@/postgres?host={folder}"
         finally:
             run("pg_ctl", "-D", data, "-w", "-m", "immediate", "stop")
+
+
+def crash(server_url: str) -> None:
+    """Kill a server with all its processes (-9) and start it again, as it was started.
+
+    It recovers from its log; whoever was connected has to connect again.
+    """
+    import psutil
+
+    folder = server_url.rpartition("host=")[2]
+    data = Path(folder, "data")
+    options = Path(data, "postmaster.opts").read_text("utf-8")
+    postmaster = psutil.Process(int(Path(data, "postmaster.pid").read_text("utf-8").split()[0]))
+    family = [postmaster, *postmaster.children(recursive=True)]
+    for process in family:
+        with suppress(psutil.NoSuchProcess):
+            process.kill()
+    psutil.wait_procs(family, timeout=10)
+    arguments = shlex.split(options)[1:]
+    given = shlex.join(arguments[arguments.index("-k") :])
+    _Runner(binaries(), _identity(), folder)(
+        "pg_ctl", "-D", str(data), "-w", "-l", f"{folder}/log", "-o", given, "start"
+    )
 
 
 @contextmanager

@@ -26,6 +26,7 @@ from sen4cap.errors import (
     Sen4capError,
     ServiceUnavailable,
 )
+from sen4cap.web import health
 
 HTTP_CODES: dict[type[Sen4capError], int] = {
     InputRefused: 422,
@@ -69,6 +70,7 @@ def create_app(system: System) -> FastAPI:
         assert isinstance(error, Sen4capError)
         return await run_in_threadpool(_refusal, request, error)
 
+    app.include_router(health.routes(system))
     _add_pages(app, system)
     return app
 
@@ -83,10 +85,6 @@ def _refusal(request: Request, error: Sen4capError) -> Response:
 
 
 def _add_pages(app: FastAPI, system: System) -> None:
-    @app.get("/health.json")
-    def health() -> dict[str, Any]:
-        return {"status": "ok", "sites": len(system.store.sites.all())}
-
     @app.get("/", response_class=HTMLResponse)
     def home(request: Request) -> Response:
         return templates.TemplateResponse(request, "home.html", {"sites": overview(system)})

@@ -125,4 +125,5 @@ processor = Processor(
     per_season=False,
     select=select,
     run=run,
+    triggered_by=(ProductType.L2A,),
 )

@@ -151,4 +151,5 @@ processor = Processor(
     select=select,
     run=run,
     finish=finish,
+    triggered_by=(ProductType.L3B,),
 )
