@@ -166,16 +166,23 @@ def _execute(
         if chosen.finish is not None:
             chosen.finish(context, used)
     except BaseException as error:
-        sentence = (
-            str(error) if isinstance(error, Sen4capError) else f"{type(error).__name__}: {error}"
-        )
+        status, reason = _ending(error)
         system.store.jobs.update(
-            replace(job, status=Status.FAILED, reason=sentence, ended=datetime.now(UTC))
+            replace(job, status=status, reason=reason, ended=datetime.now(UTC))
         )
         raise
     context.progress(1.0, f"{chosen.title}: done")
     job = system.store.jobs.update(replace(job, status=Status.SUCCESSFUL, ended=datetime.now(UTC)))
     return Outcome(job, tuple(made), len(planned.done))
+
+
+def _ending(error: BaseException) -> tuple[Status, str]:
+    """What becomes of a job that an error ended, and why, in one sentence."""
+    if isinstance(error, KeyboardInterrupt):
+        return Status.DISMISSED, "It was interrupted; what was made stays."
+    if isinstance(error, Sen4capError):
+        return Status.FAILED, str(error)
+    return Status.FAILED, f"{type(error).__name__}: {error}"
 
 
 def _part(context: Context, share: float, steps: int) -> Context:
