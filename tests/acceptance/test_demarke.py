@@ -58,7 +58,13 @@ def test_same_tables_on_both_databases_and_when_run_twice(
     for terminal in homes:
         prepare(terminal, data, lut)
         products.append(classify(terminal, seed=0))
-    for name in ("CropType.parquet", "CropType.csv", "CropType.gpkg", "accuracy.json"):
+    for name in (
+        "CropType.parquet",
+        "CropType.csv",
+        "CropType.gpkg",
+        "accuracy.json",
+        "report.html",
+    ):
         contents = [files[name].read_bytes() for files in products]
         assert contents[0] == contents[1] == contents[2], name
 

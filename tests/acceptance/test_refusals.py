@@ -7,6 +7,7 @@ import shutil
 import sqlite3
 import zipfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import geopandas as gpd
@@ -19,6 +20,7 @@ from sen4cap.cli import app
 from sen4cap.cli.output import exit_code
 from sen4cap.domain import Grid
 from sen4cap.errors import Sen4capError
+from sen4cap.processing import processor
 from sen4cap.testing.rasters import write_raster
 
 from .conftest import Terminal
@@ -296,3 +298,28 @@ def test_two_grids_of_one_name_leave_none_behind(farm: Terminal, tmp_path: Path)
     assert code == 5
     assert "31UFT" in told
     assert [grid["name"] for grid in farm("site", "show", "farm")["grids"]] == ["ndvi"]
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "reason"),
+    [
+        (KeyboardInterrupt(), "dismissed", "It was interrupted; what was made stays."),
+        (ValueError("odd"), "failed", "ValueError: odd"),
+    ],
+)
+def test_a_job_that_ended_early_says_how(
+    farm: Terminal,
+    monkeypatch: pytest.MonkeyPatch,
+    error: BaseException,
+    status: str,
+    reason: str,
+) -> None:
+    def broken(*_words: object) -> None:
+        raise error
+
+    chosen = processor("s4c_mdb1")
+    monkeypatch.setattr("sen4cap.app.jobs.processor", lambda _name: replace(chosen, run=broken))
+    words = ["run", "s4c_mdb1", "farm", "2018"]
+    assert CliRunner().invoke(app, words, env={"SEN4CAP_HOME": str(farm.home)}).exit_code != 0
+    job = farm("job", "list")[0]
+    assert (job["status"], job["reason"]) == (status, reason)

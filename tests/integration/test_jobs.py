@@ -115,7 +115,7 @@ def test_a_failed_step_is_retried_when_its_cause_is_gone(here: System, tmp_path:
     assert [step.attempt for step in here.store.steps.of(job.id or 0)] == [2, 1, 1]
 
 
-def test_an_interrupted_job_is_recorded_as_failed(
+def test_an_interrupted_job_is_dismissed(
     here: System, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def interrupted(_task: Task) -> Product:
@@ -125,7 +125,10 @@ def test_an_interrupted_job_is_recorded_as_failed(
     with pytest.raises(KeyboardInterrupt):
         jobs.run(here, "l3b", SITE, SEASON)
     (job,) = here.store.jobs.all()
-    assert (job.status, job.reason) == (Status.FAILED, "It was interrupted.")
+    assert (job.status, job.reason) == (
+        Status.DISMISSED,
+        "It was interrupted; what was made stays.",
+    )
     assert here.store.services.all() == []
 
 

@@ -63,7 +63,7 @@ def write_crop_report(
         curve=_curve(context, step, parcels, parcel_to_show(parcels)),
         class_names=_class_names(context),
         products=step.inputs,
-        files=[Path(asset.href) for asset in product.assets],
+        files=[Path(Path(asset.href).name) for asset in product.assets],
         provenance={"Made with": f"sen4cap {__version__}", "Product": product.name},
     )
     with write_whole(path) as temporary:

@@ -16,7 +16,7 @@ import psutil
 from sen4cap.app.system import System
 from sen4cap.domain import Job, Product, Service, Status
 from sen4cap.domain.job import ENDED
-from sen4cap.domain.operations import failed
+from sen4cap.domain.operations import cancelled, failed
 from sen4cap.domain.service import ORCHESTRATOR
 from sen4cap.engine.executor import Executor
 from sen4cap.engine.inline import InlineExecutor
@@ -166,11 +166,14 @@ def _is_good(system: System, service: Service, lease: str) -> bool:
 
 
 def _give_up(system: System, number: int, error: BaseException) -> None:
-    """Record a job as failed that this process goes on with no more."""
-    told = str(error) if isinstance(error, Sen4capError) else f"{type(error).__name__}: {error}"
-    reason = "It was interrupted." if isinstance(error, KeyboardInterrupt) else told
+    """Record what becomes of a job that this process goes on with no more."""
+    if isinstance(error, KeyboardInterrupt):
+        change = partial(cancelled, reason="It was interrupted; what was made stays.", at=_now())
+    else:
+        told = str(error) if isinstance(error, Sen4capError) else f"{type(error).__name__}: {error}"
+        change = partial(failed, reason=told, at=_now())
     with suppress(Conflict):
-        system.store.jobs.change(number, partial(failed, reason=reason, at=_now()))
+        system.store.jobs.change(number, change)
 
 
 def _now() -> datetime:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from sen4cap.cli.output import AsJson, emit, progress_bar, table
 from sen4cap.domain.parcel import Mode
+
+if TYPE_CHECKING:
+    from sen4cap.app.lpis import Imported
 
 app = typer.Typer(help="Declared parcels and the crop table.", no_args_is_help=True)
 
@@ -74,14 +77,18 @@ def import_parcels(
             progress=progress,
         )
     version = done.parcel_set.version if done.parcel_set else None
-    head = f"Imported version {version}." if version else "Dry run: nothing was changed."
-    lines = [head, *done.report.lines()]
-    if dry_run:
-        lines += [_change(row) for row in done.changes[:LISTED]]
-    if dry_run and len(done.changes) > LISTED:
-        lines.append(f"  … and {len(done.changes) - LISTED} more (--json lists all)")
     value = {"version": version, "report": done.report.as_dict(), "changes": done.changes}
-    emit(value, as_json, "\n".join(lines))
+    emit(value, as_json, "\n".join(_lines(done)))
+
+
+def _lines(done: Imported) -> list[str]:
+    """What an import did; of a dry run also the first changes."""
+    if done.parcel_set is not None:
+        return [f"Imported version {done.parcel_set.version}.", *done.report.lines()]
+    changes = [_change(row) for row in done.changes[:LISTED]]
+    if len(done.changes) > LISTED:
+        changes.append(f"  … and {len(done.changes) - LISTED} more (--json lists all)")
+    return ["Dry run: nothing was changed.", *done.report.lines(), *changes]
 
 
 def _change(row: dict[str, object]) -> str:

@@ -81,10 +81,10 @@ def resumed(job: Job, _steps: Sequence[StepRecord]) -> Change:
     return changed(job, Status.ACCEPTED if job.started is None else Status.RUNNING), []
 
 
-def cancelled(job: Job, steps: Sequence[StepRecord], at: datetime) -> Change:
+def cancelled(job: Job, steps: Sequence[StepRecord], at: datetime, reason: str = "") -> Change:
     """All that is open is dismissed; what runs loses its lease."""
     _require(job, _OPEN, "cancelled")
-    return changed(job, Status.DISMISSED, ended=at), _dismissed(steps, at)
+    return changed(job, Status.DISMISSED, reason=reason, ended=at), _dismissed(steps, at)
 
 
 def failed(job: Job, steps: Sequence[StepRecord], reason: str, at: datetime) -> Change:
