@@ -79,5 +79,9 @@ class NoInput(Sen4capError):
     """There is nothing to work on."""
 
 
+class SourceRefused(Sen4capError):
+    """A source of satellite data refuses: credentials, quota, or something it does not hold."""
+
+
 class ServiceUnavailable(Sen4capError):
     """A database or program cannot be reached."""

@@ -24,8 +24,18 @@ MAX_NAME = 200
 class ProductType(StrEnum):
     """Kinds of products, under the original's short names."""
 
+    SCENE = "scene"
+    """What a source holds of one acquisition, not fetched."""
+    L1C = "l1c"
+    """Top-of-atmosphere reflectance of one acquisition, from which a back end makes `l2a`."""
+    SLC = "slc"
+    """Single-look complex radar image, from which a back end makes the next two."""
     L2A = "l2a"
     """Surface reflectance of one acquisition."""
+    S1_AMP = "s1_l2a_amp"
+    """Radar backscatter of one acquisition: gamma0 or sigma0, linear power."""
+    S1_COHE = "s1_l2a_cohe"
+    """Radar coherence of a pair of acquisitions; its time is the later one's."""
     L3B = "l3b"
     """Vegetation indices and biophysical variables of one acquisition."""
     LPIS = "lpis"
