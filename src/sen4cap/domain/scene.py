@@ -125,8 +125,9 @@ def scene_of(product: Product) -> Scene:
         start=product.start,
         footprint=product.footprint or "",
         files=tuple(
-            RemoteFile(asset.name, asset.href, *told["sen4cap:files"][asset.name], asset.media_type)
+            RemoteFile(asset.name, asset.href, path, size, checksum, asset.media_type)
             for asset in product.assets
+            for path, size, checksum in [told["sen4cap:files"][asset.name]]
         ),
         properties={key: value for key, value in told.items() if key not in ours},
     )
