@@ -29,7 +29,7 @@ from sen4cap.geo import coverage
 from sen4cap.geo.coverage import CoverageIndex, build_coverage, pixel_counts
 from sen4cap.geo.crs import reproject
 from sen4cap.geo.raster import grid_of, write_cog
-from sen4cap.geo.zonal import Statistics, parcel_statistics
+from sen4cap.geo.zonal import Statistics, Visible, parcel_statistics
 from sen4cap.testing.rasters import row_and_column, small_grid, write_raster
 
 
@@ -99,8 +99,9 @@ def test_a_mask_hides_cells_in_every_asset(tmp_path: Path) -> None:
         index_of(parcels, grid),
         grid,
         [Asset(path.stem, str(path)) for path in files],
-        mask=Asset("SCL", str(scl)),
-        valid_codes=valid,
+        visible=Visible(
+            (Asset("SCL", str(scl)),), lambda codes: np.isin(codes["SCL"], sorted(valid))
+        ),
     )
     hidden = ~np.isin(codes.repeat(2, axis=0).repeat(2, axis=1), sorted(valid))
     for path in files:
@@ -114,19 +115,25 @@ def test_a_mask_hides_cells_in_every_asset(tmp_path: Path) -> None:
             np.testing.assert_allclose(actual, expected[name], rtol=1e-6, atol=1e-6)
 
 
-def test_without_codes_a_mask_hides_its_zeros(tmp_path: Path) -> None:
-    grid = small_grid(10, 10)
-    ones = write_raster(tmp_path / "a.tif", grid, np.ones((10, 10), np.uint8))
-    mask = np.ones((10, 10), np.uint8)
-    mask[:4] = 0
+def test_the_margin_lets_a_mask_act_across_strips(tmp_path: Path) -> None:
+    grid = small_grid(10, 600)  # strips of 512 rows
+    ones = write_raster(tmp_path / "a.tif", grid, np.ones((600, 10), np.uint8))
+    mask = np.zeros((600, 10), np.uint8)
+    mask[513] = 1  # hides two rows to both sides: 511 is in the strip above
     path = write_raster(tmp_path / "m.tif", grid, mask)
+
+    def clear(codes: Any) -> Any:
+        near = np.lib.stride_tricks.sliding_window_view(codes["m"], 5, axis=0)
+        return near.sum(axis=-1) == 0
+
     found = parcel_statistics(
         index_of(np.array([shapely.box(*grid.bounds)]), grid),
         grid,
         [Asset("a", str(ones))],
-        mask=Asset("m", str(path)),
+        visible=Visible((Asset("m", str(path)),), clear, margin=2),
     )["a"]
-    assert (found.count.tolist(), found.valid_fraction.tolist()) == ([60.0], [0.6])
+    assert found.count.tolist() == [5950.0]
+    assert found.valid_fraction.tolist() == pytest.approx([595 / 600])
 
 
 def test_compute_reduces_what_it_makes_of_the_assets(tmp_path: Path) -> None:

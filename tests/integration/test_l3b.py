@@ -12,8 +12,8 @@ import rasterio
 
 from sen4cap.domain import Asset, Grid, Product, ProductType, Role, Season, Site
 from sen4cap.errors import UnreadableFile
+from sen4cap.kernels.validity import OBSERVED_CLASSES, from_scl
 from sen4cap.processing import Context, Scope, Step, config_metadata, validate
-from sen4cap.processing.classification import OBSERVED_CLASSES, status_flags
 from sen4cap.processors.l3b import L3bParams, processor, select
 from sen4cap.testing.rasters import small_grid, write_raster
 
@@ -92,7 +92,7 @@ def test_ndvi_status_and_names(ctx: Context, scene: Product) -> None:
     np.testing.assert_array_equal(stored(product, "status"), STATUS)
     assert product.properties == {"sat:relative_orbit": 51, "valid_share": round(16 / 24, 6)}
     assert product.parents == ("L2A_1",)
-    assert product.processor == "l3b/1"
+    assert product.processor == "l3b/2"
     assert product.footprint == scene.footprint
     ndvi = product.asset("ndvi")
     assert (ndvi.scale, ndvi.offset, ndvi.nodata) == (0.001, 0.0, -10000)
@@ -119,6 +119,21 @@ def test_without_a_classification_only_missing_data_are_masked(
     assert stored(product, "ndvi")[0].tolist() == [778, N, -500, -500, 0, 0]
     assert set(np.unique(stored(product, "status"))) == {0}
     assert product.properties["valid_share"] == 1.0
+
+
+def test_masks_of_maja_and_grown_clouds(ctx: Context, scene: Product, tmp_path: Path) -> None:
+    codes = np.zeros((4, 6), np.uint8)
+    codes[0, 0], codes[3, 5], codes[1, 3] = 8, 1, 4  # shadow of a cloud, water, snow
+    path = write_raster(tmp_path / "MG2.tif", GRID, codes)
+    optical = tuple(asset for asset in scene.assets if asset.role is Role.DATA)
+    maja = replace(scene, assets=(*optical, Asset("MG2", str(path), Role.MASK)))
+    plain = stored(run(ctx, L3bParams(), maja), "status")
+    assert plain[0].tolist() == [4, 0, 0, 0, 0, 0]
+    assert (plain[3, 5], plain[1, 3]) == (1, 3)
+
+    grown = stored(run(ctx, L3bParams(cloud_dilation=15), replace(maja, name="L2A_2")), "status")
+    assert grown[:3].tolist() == [[4, 4, 4, 0, 0, 0], [4, 4, 4, 3, 0, 0], [4, 4, 4, 0, 0, 0]]
+    assert grown[3].tolist() == [0, 0, 0, 0, 0, 1]  # 15 m are two pixels
 
 
 def test_no_data_and_large_values(ctx: Context, scene: Product, tmp_path: Path) -> None:
@@ -165,13 +180,13 @@ def test_configuration_has_the_original_keys() -> None:
     assert rows["processor.l3b.filter.produce_ndvi"].default_value == "true"
     assert rows["processor.l3b.filter.produce_brightness2"].default_value == "false"
     assert rows["processor.l3b.lai.tiles_filter"].default_value == ""
-    assert len(rows) == 19
+    assert len(rows) == 20
     assert validate("l3b", L3bParams, {"filter.produce_savi": "1"}).produce_savi
 
 
 def test_status_of_all_classes() -> None:
     """SCL codes 0-11 and one that SCL does not have."""
-    assert status_flags(np.arange(13)).tolist() == [255, 5, 0, 2, 0, 0, 1, 0, 4, 4, 4, 3, 255]
+    assert from_scl(np.arange(13)).tolist() == [255, 5, 0, 4, 0, 0, 1, 0, 4, 4, 4, 3, 255]
     assert sorted(OBSERVED_CLASSES) == [2, 4, 5, 6, 7]
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sen4cap.acquisition.radiometry import DarkPixels
-from sen4cap.domain import Asset, Role
+from sen4cap.domain import Asset
 from sen4cap.domain.found import Found, FoundBand
 from sen4cap.geo.raster import open_asset, read_overview
 
@@ -34,7 +34,7 @@ def dark_pixels(found: Found) -> DarkPixels | None:
     if band is None or "int" not in band.data_type:
         return None
     values = _stored(band)
-    classes = next((item for item in found.bands if item.role is Role.MASK), None)
+    classes = found.band("SCL")
     targets = _targets(values, _stored(classes)) if classes else values[:0]
     valid = values[np.isfinite(values) & (values != 0)]
     dark = targets[np.isfinite(targets) & (targets != 0)]

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from sen4cap.app.system import System, declarations
+from collections.abc import Mapping
+from typing import Any
+
+from sen4cap.app.system import System, declarations, full_key
 from sen4cap.domain import ConfigEntry, ConfigMetadata
 from sen4cap.errors import InvalidParameter, NotFound
 from sen4cap.processing import as_text, config_key, parameters_of, validate
+from sen4cap.processing.params import P
 
 
 def describe(system: System, prefix: str = "") -> list[tuple[ConfigMetadata, ConfigEntry]]:
@@ -62,11 +66,27 @@ def unset_value(system: System, key: str, site: str | None = None) -> str:
     return get_value(system, key, site)
 
 
+def validated(owner: str, params: type[P], values: Mapping[str, Any]) -> P:
+    """Parameters from values by key, as `validate`; a refusal names the full key.
+
+    Raises
+    ------
+    InvalidParameter
+        For the first value that is unknown, of the wrong type or out of bounds.
+    """
+    try:
+        return validate(owner, params, values)
+    except InvalidParameter as error:
+        raise InvalidParameter(
+            str(error).replace(config_key(owner, ""), full_key(owner, ""))
+        ) from error
+
+
 def _checked(key: str, value: str) -> str:
     for owner, _category, params in declarations():
         for declared in parameters_of(params):
-            if key == config_key(owner, declared.key):
-                valid = validate(owner, params, {declared.key: value})
+            if key == full_key(owner, declared.key):
+                valid = validated(owner, params, {declared.key: value})
                 return as_text(getattr(valid, declared.name))
     if not key:
         raise InvalidParameter("A configuration key is needed.")

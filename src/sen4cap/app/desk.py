@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 from zoneinfo import ZoneInfo
 
-from sen4cap.app import jobs
+from sen4cap.app import jobs, ledger
 from sen4cap.app.planning import Draft, draft, parameters
 from sen4cap.app.system import System
 from sen4cap.domain import Season, StartType
@@ -110,7 +110,7 @@ def _missing_parents(
 ) -> Iterator[str]:
     """Products that others have yet to make of what is there up to a date; a clause each."""
     scope = _scope(system, season, nominal)
-    given_up = {slot for slot, _ in failures}
+    given_up = {slot for slot, _ in failures} | ledger.given_up(system, season.site)
     for maker in makers(chosen, processors().values()):
         used = parameters(system, maker, season.site, {})
         products = system.store.products.search(

@@ -39,7 +39,7 @@ SECRET_TEXT = (
     (re.compile(r"(\w://[^/\s:@\"']*):[^/\s\"']+@"), rf"\1:{HIDDEN}@"),
     (
         re.compile(
-            r"((?:passw(?:or)?d|secret|token|api_?key|access_?key)\\?[\"']?\s*[=:]\s*\\?[\"']?)"
+            r"((?:passw(?:or)?d|secret|token|api_?key|access_?key|\bsig|\bx-amz-[a-z-]+)\\?[\"']?\s*[=:]\s*\\?[\"']?)"
             r"[^\s&;,\"'\\]+",
             re.IGNORECASE,
         ),
@@ -135,9 +135,12 @@ def _in_words(_logger: WrappedLogger, _method: str, event: EventDict) -> str:
 
 
 def secrets_of(settings: Settings) -> tuple[str, ...]:
-    """The passwords among the settings, as they are written and as they are meant."""
+    """The passwords among the settings, as they are written and as they are meant; and sources'."""
+    from sen4cap.app.secrets import known_secrets
+
     written = urlsplit(settings.url).password
     found = {written, unquote(written)} if written else set()
+    found.update(known_secrets(settings))
     return tuple(sorted(text for text in found if len(text) >= SHORTEST_SECRET))
 
 

@@ -195,6 +195,12 @@ def place(system: System, site: str, year: int) -> None:
     system.store.parcels.place(site, year, _places(frame, grids))
 
 
+def place_all(system: System, site: str) -> None:
+    """Place the parcels of every year of a site, as where it got a new grid."""
+    for year in sorted({season.year for season in system.store.seasons.all(site)}):
+        place(system, site, year)
+
+
 def _places(frame: GeoDataFrame, grids: list[Grid]) -> pl.DataFrame:
     """Columns new_id, home_s2, s2_pix, home_s1, s1_pix; without S1 grids the S2 homes serve."""
     import polars as pl

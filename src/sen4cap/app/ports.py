@@ -24,6 +24,7 @@ from sen4cap.domain import (
     Status,
     StepRecord,
 )
+from sen4cap.domain.ledger import Entry, Key
 from sen4cap.domain.operations import Change
 from sen4cap.domain.schedule import Schedule
 from sen4cap.engine.ports import Services, Steps
@@ -52,6 +53,9 @@ class Sites(Protocol):
 
     def replace(self, site: Site) -> None:
         """Give the site of the same short name new values."""
+
+    def remove(self, short_name: str) -> None:
+        """Forget a site with all that it owns; `Conflict` where a job of it has not ended."""
 
 
 class Seasons(Protocol):
@@ -98,7 +102,8 @@ class Products(Protocol):
     ) -> None:
         """Add products and let their slots point to them, all or none.
 
-        With them `grids`, each with the short name of its site, are added as `Grids.add` does.
+        With them `grids`, each with the short name of its site, are added as `Grids.add` does, and
+        so are the grids that new images tell in their STAC projection fields.
         One that is there already with the same revision is left as it is, and its slot points to
         it again. `Conflict` where the name belongs to another revision or another site.
         """
@@ -111,6 +116,9 @@ class Products(Protocol):
 
     def current(self, slot: str) -> Product | None:
         """The product that stands in a slot; None where none does."""
+
+    def remove(self, names: Sequence[str]) -> None:
+        """Forget products; slots that point to them are empty then. `NotFound` for an unknown."""
 
     def search(
         self,
@@ -280,6 +288,24 @@ class Arrivals(Protocol):
         """Products that have been looked at; unknown ones are passed over."""
 
 
+class Ledger(Protocol):
+    """What became of every acquisition."""
+
+    def entries(
+        self, site: str, start: datetime | None = None, end: datetime | None = None
+    ) -> list[Entry]:
+        """Entries of a site with start <= time < end, by time, place and stage."""
+
+    def write(self, entries: Sequence[Entry]) -> None:
+        """Add entries, or give those of the same key new values; all or none."""
+
+    def remove(self, keys: Iterable[Key]) -> None:
+        """Forget entries; those that are not there are passed over."""
+
+    def outcomes(self, slots: Iterable[str]) -> dict[str, StepRecord]:
+        """The newest step of each slot that has one."""
+
+
 class Processors(Protocol):
     """The processors that were installed at the last upgrade, for those who read in SQL."""
 
@@ -336,6 +362,10 @@ class Store(Protocol):
     @property
     def arrivals(self) -> Arrivals:
         """New products that nobody has looked at yet."""
+
+    @property
+    def ledger(self) -> Ledger:
+        """What became of every acquisition."""
 
     @property
     def processors(self) -> Processors:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sen4cap.app.lpis import place
+from sen4cap.acquisition.supersession import newest as newest_of
+from sen4cap.acquisition.supersession import outdated, why_left_out
+from sen4cap.app.lpis import place_all
 from sen4cap.app.system import System
 from sen4cap.domain import Product, ProductType, Sensor, Site
 from sen4cap.errors import EmptyLayer, InputRefused, InvalidParameter, NotFound
@@ -42,6 +44,7 @@ def ingest(
 ) -> Ingested:
     """Take the rasters of a folder into the catalog, where they lie.
 
+    Radar that lies on no radar grid is mosaicked onto one in the archive (see `app.radar`).
     `scale` and `offset` (physical units) are the user's word where the files contradict
     themselves. With `keep_going` a product that cannot be used is left out with its reason;
     without, it refuses the folder. Of several products of one tile and acquisition the newest is
@@ -52,17 +55,19 @@ def ingest(
     InputRefused
         If the folder or one of its products cannot be used; nothing is recorded.
     """
+    from sen4cap.app.radar import discover_prepared
     from sen4cap.domain.found import Found, Skipped
-    from sen4cap.sources import discover
 
     where = system.store.sites.get(site)
-    discovered = discover(
+    discovered = discover_prepared(
+        system,
+        site,
         folder,
+        lambda share, name: progress(0.5 * share, name),
         pattern=pattern,
         grid=grid,
         bands=bands,
         keep_going=keep_going,
-        progress=lambda share, name: progress(0.5 * share, name),
     )
     found = [item for item in discovered if isinstance(item, Found)]
     known = {(item.sensor, item.key): item.name for item in system.store.grids.all(site)}
@@ -132,12 +137,14 @@ def _recorded(
     products: Sequence[tuple[Found, Product]],
     skipped: Sequence[Skipped],
 ) -> Ingested:
+    from sen4cap.domain.found import Skipped
+
     before = system.store.grids.all(site)
     standing = {item.slot: item for item in system.store.products.search(site)}
-    newest = _newest(products, standing)
+    newest = newest_of((item for _, item in products), standing)
     kept = [(found, item) for found, item in products if newest[item.slot] is item]
     superseded = [
-        _superseded(found, item, newest[item.slot])
+        Skipped(found.path, why_left_out(item, newest[item.slot]))
         for found, item in products
         if newest[item.slot] is not item
     ]
@@ -146,46 +153,8 @@ def _recorded(
     grids = dict.fromkeys((site, found.grid) for found, _ in kept)
     system.store.products.commit(made, grids=grids)
     if system.store.grids.all(site) != before:
-        for year in sorted({season.year for season in system.store.seasons.all(site)}):
-            place(system, site, year)
+        place_all(system, site)
     return Ingested(made, len(kept) - len(made), (*skipped, *superseded))
-
-
-def _newest(
-    products: Sequence[tuple[Found, Product]], standing: Mapping[str, Product]
-) -> dict[str, Product]:
-    """What is to stand in each slot: of the products and what a source put there, the newest.
-
-    Of equally new ones, such as one product taken in with another offset, the later word counts.
-    """
-    newest = {slot: item for slot, item in standing.items() if item.processor is None}
-    for _, item in products:
-        newest[item.slot] = max(item, newest.get(item.slot, item), key=_age)
-    return newest
-
-
-def _age(product: Product) -> tuple[str, str]:
-    """Processing baseline, then the source's name, in which the newer generation sorts later.
-
-    Without a baseline a name tells no age; all such products are older than those with one.
-    """
-    baseline = str(product.properties.get("s2:processing_baseline", ""))
-    return baseline, product.name.rpartition("_r")[0] if baseline else ""
-
-
-def _superseded(found: Found, product: Product, newest: Product) -> Skipped:
-    from sen4cap.domain.found import Skipped
-
-    baselines, times = (
-        {item.properties.get(key) for item in (product, newest)}
-        for key in ("s2:processing_baseline", "sen4cap:granule_time")
-    )
-    if len(baselines) == 1 and len(times - {None}) == 2:
-        return Skipped(
-            found.path,
-            f"Another granule of the same tile and datatake stands in its place: '{newest.name}'.",
-        )
-    return Skipped(found.path, f"Superseded by '{newest.name}'.")
 
 
 def search(system: System, site: str, kind: str | None = None) -> list[Product]:
@@ -201,6 +170,19 @@ def search(system: System, site: str, kind: str | None = None) -> list[Product]:
         raise NotFound(f"There is no product type '{kind}'; there are: {', '.join(ProductType)}.")
     types = () if kind is None else (ProductType(kind),)
     return system.store.products.search(site, types=types)
+
+
+def outdated_products(system: System, site: str) -> dict[str, str]:
+    """Why current products of a site are out of date, by name.
+
+    Raises
+    ------
+    NotFound
+        If there is no such site.
+    """
+    products = system.store.products.search(site, current=False)
+    current = {item.slot: item.name for item in system.store.products.search(site)}
+    return outdated(products, current)
 
 
 def get_product(system: System, name: str) -> Product:

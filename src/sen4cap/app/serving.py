@@ -49,13 +49,30 @@ def needed(settings: Settings) -> list[str]:
 
 
 def serve_scheduler(settings: Settings, stop: threading.Event, ready: Ready) -> None:
-    """Submit the jobs of schedules that are due, until `stop`."""
+    """Submit the jobs of schedules and scenes that are due, until `stop`."""
     from sen4cap.app.schedules import scheduler
 
-    with session(settings) as system, beating(system, SCHEDULER):
+    with session(settings) as system, beating(system, SCHEDULER), acquiring(system):
         made = scheduler(system)
         ready("")
         made.run(stop)
+
+
+@contextmanager
+def acquiring(system: System) -> Iterator[None]:
+    """Ask sources and hand in what is due, from a thread of its own: sources may be slow."""
+    from sen4cap.app.acquiring import Acquirer
+    from sen4cap.app.acquisition import opened_by
+
+    ended = threading.Event()
+    acquirer = Acquirer(system, opened_by(system))
+    thread = threading.Thread(target=acquirer.run, args=(ended,), daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join(LOOK_SECONDS)
 
 
 def serve_worker(settings: Settings, stop: threading.Event, ready: Ready) -> None:

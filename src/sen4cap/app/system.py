@@ -7,12 +7,17 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from sen4cap.acquisition.params import CATEGORY as ACQUISITION
+from sen4cap.acquisition.params import AcquisitionParams
 from sen4cap.app.ports import Store
 from sen4cap.domain import ConfigMetadata
 from sen4cap.engine.params import CATEGORY, ExecutorParams
-from sen4cap.processing import Params, config_metadata, processors
+from sen4cap.processing import Params, config_key, config_metadata, processors
 from sen4cap.processing.params import ENGINE
 from sen4cap.settings import Settings
+
+NOBODY = ""
+"""Owner of parameters whose keys are whole."""
 
 
 @dataclass(frozen=True)
@@ -52,9 +57,18 @@ def session(settings: Settings | None = None) -> Iterator[System]:
 
 
 def declarations() -> list[tuple[str, str, type[Params]]]:
-    """Owner, category and parameters of whatever declares some: processors and the engine."""
+    """Owner, category and parameters of whatever declares some: processors, engine, acquisition."""
     found = [(item.id, item.category, item.params) for item in processors().values()]
-    return [*found, (ENGINE, CATEGORY, ExecutorParams)]
+    shared: list[tuple[str, str, type[Params]]] = [
+        (ENGINE, CATEGORY, ExecutorParams),
+        (NOBODY, ACQUISITION, AcquisitionParams),
+    ]
+    return [*found, *shared]
+
+
+def full_key(owner: str, key: str) -> str:
+    """Full configuration key of a parameter; where nobody owns it, it is whole already."""
+    return config_key(owner, key) if owner else key
 
 
 def declared_config() -> tuple[ConfigMetadata, ...]:
@@ -63,7 +77,11 @@ def declared_config() -> tuple[ConfigMetadata, ...]:
     The engine is the installation's: its keys have no value of a site.
     """
     return tuple(
-        replace(row, is_site_visible=row.is_site_visible and owner != ENGINE)
+        replace(
+            row,
+            key=full_key(owner, row.key.removeprefix(config_key(owner, ""))),
+            is_site_visible=row.is_site_visible and owner != ENGINE,
+        )
         for owner, category, params in declarations()
         for row in config_metadata(owner, category, params)
     )

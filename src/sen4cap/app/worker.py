@@ -17,6 +17,7 @@ from typing import Any, TextIO
 
 import structlog
 
+from sen4cap.app.items import write_item
 from sen4cap.app.logs import cleaned
 from sen4cap.app.reports import with_report
 from sen4cap.domain import Product
@@ -67,7 +68,9 @@ def _work(task: Task, log: Any) -> Product | None:
     params = validate(chosen.id, chosen.params, task.parameters)
     context = replace(task.context, progress=_telling(log, task.context))
     if not task.finish:
-        return with_report(context, task.step, chosen.run(context, params, task.step))
+        made = with_report(context, task.step, chosen.run(context, params, task.step))
+        write_item(context.archive, made)
+        return made
     if chosen.finish is not None:
         chosen.finish(context, params)
     return None

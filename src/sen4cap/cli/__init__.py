@@ -14,10 +14,12 @@ from typing import Annotated
 import typer
 
 from sen4cap.cli import (
+    acquisition,
     config,
     database,
     demo,
     jobs,
+    ledger,
     lpis,
     markers,
     output,
@@ -26,6 +28,7 @@ from sen4cap.cli import (
     schedules,
     services,
     sites,
+    sources,
 )
 from sen4cap.cli import run as run_commands
 
@@ -38,6 +41,10 @@ app = typer.Typer(
 )
 app.add_typer(sites.site, name="site")
 app.add_typer(sites.season, name="season")
+app.add_typer(sources.app, name="source")
+sources.app.command("plan")(acquisition.plan)
+sources.app.command("fetch")(acquisition.fetch)
+app.add_typer(ledger.app, name="ledger")
 app.add_typer(lpis.app, name="lpis")
 app.add_typer(products.app, name="product")
 app.add_typer(run_commands.app, name="run", cls=run_commands.ProcessorCommands)

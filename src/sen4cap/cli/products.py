@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from sen4cap.cli.output import AsJson, emit, progress_bar, table
+
+if TYPE_CHECKING:
+    from sen4cap.domain import Product
 
 app = typer.Typer(help="Rasters in, and what was made of them.", no_args_is_help=True)
 
@@ -63,14 +67,44 @@ def list_products(
     kind: Annotated[str | None, typer.Option("--type", help="Only this type, e.g. l3b.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """List the current products of a site."""
+    """List the current products of a site, and why some are out of date."""
     from sen4cap.app import products, system
 
     with system.session() as here:
         found = products.search(here, site, kind)
-    rows = [(item.type, item.grid, f"{item.start:%Y-%m-%d %H:%M}", item.name) for item in found]
-    columns = ["type", "grid", "start (UTC)", "name"]
-    emit([products.item_of(item) for item in found], as_json, table(columns, rows))
+        old = products.outdated_products(here, site)
+    rows = [
+        (item.type, item.grid, f"{item.start:%Y-%m-%d %H:%M}", item.name, old.get(item.name, ""))
+        for item in found
+    ]
+    columns = ["type", "grid", "start (UTC)", "name", "out of date"]
+    emit([_item(item, old) for item in found], as_json, table(columns, rows))
+
+
+def _item(product: Product, old: Mapping[str, str]) -> dict[str, Any]:
+    """A product as a STAC Item, with why it is out of date, if it is."""
+    from sen4cap.app import products
+
+    item = products.item_of(product)
+    if product.name in old:
+        item["properties"]["sen4cap:outdated"] = old[product.name]
+    return item
+
+
+@app.command("remove")
+def remove(
+    names: Annotated[list[str], typer.Argument(help="Names of products.")], as_json: AsJson = False
+) -> None:
+    """Forget products and remove their folders; files taken in where they lie stay."""
+    from sen4cap.app import removal, system
+
+    told: dict[str, str] = {}
+    with system.session() as here:
+        for name in names:
+            told |= removal.remove_product(here, name)
+    lines = [f"Removed {len(names)} products."]
+    lines += [f"  '{name}' is out of date now: {reason}" for name, reason in told.items()]
+    emit({"removed": names, "outdated": told}, as_json, "\n".join(lines))
 
 
 @app.command("show")

@@ -66,6 +66,23 @@ def show_site(
     emit(value, as_json, table(["what", "value"], rows))
 
 
+@site.command("delete")
+def delete_site(
+    name: Annotated[str, typer.Argument(help="Short name of the site.")],
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Forget a site: seasons, parcels, jobs, products, settings, its folder and links."""
+    from sen4cap.app import removal, system
+
+    with system.session() as here:
+        here.store.sites.get(name)
+        if not yes:
+            typer.confirm(f"Remove site '{name}' with all its products?", abort=True, err=True)
+        removal.remove_site(here, name)
+    emit({"removed": name}, as_json, f"Removed site '{name}'.")
+
+
 @season.command("create")
 def create_season(
     site: Annotated[str, typer.Argument(help="Short name of the site.")],

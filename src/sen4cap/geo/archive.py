@@ -25,8 +25,12 @@ SMALL_BYTES = 2**20
 
 
 @contextmanager
-def unpacked(path: Path, *, max_bytes: int = MAX_BYTES) -> Iterator[Path]:
+def unpacked(
+    path: Path, *, max_bytes: int = MAX_BYTES, within: Path | None = None
+) -> Iterator[Path]:
     """Yield a temporary folder with the members of a zip; it is gone when the block ends.
+
+    It lies where the system has such folders, or hidden `within` another one.
 
     Raises
     ------
@@ -35,7 +39,9 @@ def unpacked(path: Path, *, max_bytes: int = MAX_BYTES) -> Iterator[Path]:
     UnreadableFile
         If it is no zip, is damaged or encrypted.
     """
-    with tempfile.TemporaryDirectory(prefix="sen4cap-") as folder:
+    with tempfile.TemporaryDirectory(
+        prefix=".sen4cap-" if within else "sen4cap-", dir=within
+    ) as folder:
         try:
             with zipfile.ZipFile(path) as archive:
                 _judge(path.name, archive.infolist(), max_bytes)

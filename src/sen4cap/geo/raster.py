@@ -9,6 +9,7 @@ from sen4cap.geo.read import (
     read_physical,
     strips,
     verify,
+    widened,
 )
 from sen4cap.geo.write import Block, encode, write_cog, write_quicklook
 
@@ -23,6 +24,7 @@ __all__ = [
     "read_physical",
     "strips",
     "verify",
+    "widened",
     "write_cog",
     "write_quicklook",
 ]

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from functools import lru_cache
 from itertools import product
 from pathlib import Path
@@ -29,6 +29,13 @@ from sen4cap.errors import InputRefused, MissingCrs, OutsideSite, UnreadableFile
 from sen4cap.geo.crs import same
 
 STRIP_ROWS = 512
+REMOTE = {
+    "GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR",
+    "GDAL_HTTP_MAX_RETRY": "4",
+    "GDAL_HTTP_RETRY_DELAY": "1",
+    "GDAL_HTTP_TIMEOUT": "60",
+}
+"""Settings of GDAL for rasters that are read in place: no look at what lies beside them."""
 
 Array = npt.NDArray[Any]
 Floats = npt.NDArray[np.float32]
@@ -80,10 +87,11 @@ def _code_or_wkt(wkt: str) -> str:
 
 @contextmanager
 def _open(path: str | Path) -> Iterator[Any]:
-    with _refusing(path):
-        dataset = rasterio.open(path)
-    with dataset:
-        yield dataset
+    with rasterio.Env(**REMOTE) if "://" in str(path) else nullcontext():
+        with _refusing(path):
+            dataset = rasterio.open(path)
+        with dataset:
+            yield dataset
 
 
 @contextmanager
@@ -164,6 +172,11 @@ def strips(grid: Grid, rows: int = STRIP_ROWS) -> Iterator[Window]:
     """Windows of full width and `rows` rows (the last may have fewer) that cover a grid."""
     for top in range(0, grid.height, rows):
         yield Window(0, top, grid.width, min(rows, grid.height - top))
+
+
+def widened(window: Window, rows: int) -> Window:
+    """A window with some rows more above and below, which may leave its grid."""
+    return Window(window.col_off, window.row_off - rows, window.width, window.height + 2 * rows)
 
 
 @contextmanager

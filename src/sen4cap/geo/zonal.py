@@ -20,15 +20,28 @@ from rasterio.windows import Window
 from sen4cap.domain import Asset, Grid
 from sen4cap.errors import InputRefused
 from sen4cap.geo.coverage import CoverageIndex, Strip
-from sen4cap.geo.read import STRIP_ROWS, open_asset, read_codes, read_physical
+from sen4cap.geo.read import STRIP_ROWS, open_asset, read_codes, read_physical, widened
 from sen4cap.kernels.zonal import Moments, merge, run_moments, run_starts
 
 Floats = npt.NDArray[np.float64]
 Values = Mapping[str, npt.NDArray[np.float32]]
 Compute = Callable[[Values], Values]
 """Physical values by asset name → values by name of the statistic; shapes (rows, columns)."""
+Codes = Mapping[str, npt.NDArray[Any]]
+"""Class codes by name of the mask, equal shapes (rows, columns)."""
 Part = tuple[npt.NDArray[np.int32], dict[str, Moments]]
 """Positions of the parcels of a strip, and their moments by name."""
+
+
+@dataclass(frozen=True)
+class Visible:
+    """Which cells count."""
+
+    masks: tuple[Asset, ...]
+    where: Callable[[Codes], npt.NDArray[np.bool_]]
+    """Codes of a window → where its cells count; without the margin's rows."""
+    margin: int = 0
+    """Rows above and below the window that `where` sees too."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,17 +63,16 @@ def parcel_statistics(
     grid: Grid,
     assets: Sequence[Asset],
     *,
-    mask: Asset | None = None,
-    valid_codes: frozenset[int] | None = None,
+    visible: Visible | None = None,
     compute: Compute | None = None,
     cores: int = 1,
     progress: Callable[[float, str], None] | None = None,
 ) -> dict[str, Statistics]:
     """Statistics of each asset, by its name, or of what `compute` makes of them.
 
-    Cells whose code in `mask` is not in `valid_codes` (where these are None: whose code is 0) are
-    missing in every asset. `compute` sees the assets strip by strip, missing values as NaN, and
-    works on each cell by itself; it is called once with arrays of no rows, to learn the names.
+    Cells that `visible` hides are missing in every asset. `compute` sees the assets strip by
+    strip, missing values as NaN, and works on each cell by itself; it is called once with arrays
+    of no rows, to learn the names.
     `cores` threads read; `progress` hears the share done, from any of them, one at a time.
 
     Raises
@@ -74,7 +86,7 @@ def parcel_statistics(
     """
     if index.grid_key != grid.key:
         raise InputRefused(f"The coverage index was not made for grid '{grid.name}': build it.")
-    plan = _Plan(index, grid, tuple(assets), mask, valid_codes, compute or dict)
+    plan = _Plan(index, grid, tuple(assets), visible, compute or dict)
     totals = {name: Moments.zeros(len(index.parcels)) for name in plan.names}
     for positions, moments in _parts(plan, cores, progress):
         for name, part in moments.items():
@@ -94,8 +106,7 @@ class _Plan:
     index: CoverageIndex
     grid: Grid
     assets: tuple[Asset, ...]
-    mask: Asset | None
-    valid_codes: frozenset[int] | None
+    visible: Visible | None
     compute: Compute
 
     @property
@@ -136,13 +147,14 @@ def _read_strips(plan: _Plan, numbers: npt.NDArray[np.int64]) -> Iterator[Part]:
     """Moments of some strips; the datasets are the calling thread's own."""
     with ExitStack() as stack:
         datasets = [stack.enter_context(open_asset(asset)) for asset in plan.assets]
-        mask = stack.enter_context(open_asset(plan.mask)) if plan.mask else None
+        wanted = plan.visible.masks if plan.visible else ()
+        masks = [stack.enter_context(open_asset(mask)) for mask in wanted]
         for number in numbers:
             strip = plan.index.strip(number)
-            yield _moments(strip, plan.compute(_values(plan, datasets, mask, strip)))
+            yield _moments(strip, plan.compute(_values(plan, datasets, masks, strip)))
 
 
-def _values(plan: _Plan, datasets: Sequence[Any], mask: Any, strip: Strip) -> Values:
+def _values(plan: _Plan, datasets: Sequence[Any], masks: Sequence[Any], strip: Strip) -> Values:
     """Physical values of a strip by asset name, NaN where masked."""
     grid = plan.grid
     rows = min(STRIP_ROWS, grid.height - strip.first_row)
@@ -151,13 +163,22 @@ def _values(plan: _Plan, datasets: Sequence[Any], mask: Any, strip: Strip) -> Va
         asset.name: read_physical(dataset, asset, grid, window)
         for asset, dataset in zip(plan.assets, datasets, strict=True)
     }
-    if plan.mask is not None:
-        codes = read_codes(mask, plan.mask, grid, window)
-        wanted = plan.valid_codes
-        hidden = codes == 0 if wanted is None else ~np.isin(codes, sorted(wanted))
+    if plan.visible is not None:
+        hidden = ~_visible(plan.visible, masks, grid, window)
         for array in values.values():
             array[hidden] = np.nan
     return values
+
+
+def _visible(
+    visible: Visible, masks: Sequence[Any], grid: Grid, window: Window
+) -> npt.NDArray[np.bool_]:
+    around = widened(window, visible.margin)
+    codes = {
+        mask.name: read_codes(dataset, mask, grid, around)
+        for mask, dataset in zip(visible.masks, masks, strict=True)
+    }
+    return visible.where(codes)
 
 
 def _moments(strip: Strip, values: Values) -> Part:

@@ -1,63 +1,91 @@
-"""Scene classification of Sentinel-2 L2A (SCL) and what it means for an observation.
+"""Validity of an L2A product's pixels, whoever made it.
 
-Classes: Sentinel-2 L2A product specification (S2-PDGS-MPC-L2ADPS), scene classification.
+Products keep the masks of their provider as they are; here is which of them make up the
+validity, read by strips. Clouds may be grown, for which some rows around a strip are read too.
 """
 
 from __future__ import annotations
 
-from enum import IntEnum
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from math import ceil
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sen4cap.domain import Asset, Product, Role
+from sen4cap.domain import Asset, Grid, Product, Role
+from sen4cap.geo.crs import metres_per_unit
+from sen4cap.kernels import validity
+from sen4cap.kernels.validity import Flags
 
 SCL = "SCL"
+METRES_PER_DEGREE = 111_320
+
+Masks = Mapping[str, NDArray[Any]]
+"""Codes by name of the mask, equal shapes."""
 
 
-class Flag(IntEnum):
-    """Status of a pixel, as in the original's validity rasters."""
-
-    LAND = 0
-    WATER = 1
-    SHADOW = 2
-    SNOW = 3
-    CLOUD = 4
-    SATURATED = 5
-    NO_DATA = 255
+def _scl(masks: Masks) -> Flags:
+    return validity.from_scl(masks[SCL])
 
 
-_FLAG_OF_CLASS = {
-    0: Flag.NO_DATA,
-    1: Flag.SATURATED,
-    2: Flag.LAND,  # dark area: bare, moist or flooded soil as often as shade of terrain
-    3: Flag.SHADOW,
-    4: Flag.LAND,
-    5: Flag.LAND,
-    6: Flag.WATER,
-    7: Flag.LAND,  # unclassified: the classes of cloud were tried before
-    8: Flag.CLOUD,
-    9: Flag.CLOUD,
-    10: Flag.CLOUD,
-    11: Flag.SNOW,
-}
-
-OBSERVED = (Flag.LAND, Flag.WATER)
-"""Status of pixels whose ground was seen."""
-
-OBSERVED_CLASSES = frozenset(code for code, flag in _FLAG_OF_CLASS.items() if flag in OBSERVED)
-"""SCL codes of pixels whose ground was seen: 2, 4, 5, 6, 7."""
+def _muscate(masks: Masks) -> Flags:
+    saturated = (masks["SAT"] != 0) | (masks["SAT_R2"] != 0)
+    return validity.from_muscate(masks["MG2"], masks["EDG"], saturated)
 
 
-def classification_of(product: Product) -> Asset | None:
-    """The scene classification of an L2A product; None where it has none."""
-    masks = (asset for asset in product.assets if asset.role == Role.MASK)
-    return next((asset for asset in masks if asset.name.upper() == SCL), None)
+def _maccs(masks: Masks) -> Flags:
+    return validity.from_maccs(masks["CLD"], masks["MSK"], masks["QLT_SAT"], masks["QLT_OTH"])
 
 
-def status_flags(codes: NDArray[np.integer]) -> NDArray[np.uint8]:
-    """Status of SCL codes, shape as `codes`; codes that SCL does not have are no data."""
-    table = np.full(256, Flag.NO_DATA, np.uint8)
-    table[list(_FLAG_OF_CLASS)] = list(_FLAG_OF_CLASS.values())
-    flags: NDArray[np.uint8] = table[np.clip(codes, 0, 255)]
-    return flags
+def _landsat(masks: Masks) -> Flags:
+    return validity.from_qa_pixel(masks["QA_PIXEL"], masks["QA_RADSAT"])
+
+
+_KINDS: tuple[tuple[str, tuple[str, ...], Callable[[Masks], Flags]], ...] = (
+    (SCL, (), _scl),
+    ("MG2", ("EDG", "SAT", "SAT_R2"), _muscate),
+    ("CLD", ("MSK", "QLT_SAT", "QLT_OTH"), _maccs),
+    ("QA_PIXEL", ("QA_RADSAT",), _landsat),
+)
+"""The mask that tells a kind, those that may stand beside it, and what they mean together."""
+
+
+@dataclass(frozen=True)
+class Validity:
+    """The masks of a product and what they mean."""
+
+    masks: tuple[Asset, ...]
+    flags_of: Callable[[Masks], Flags]
+    others: tuple[str, ...] = ()
+    """Masks of this kind that the product has not: nothing is set in them."""
+    dilation: float = 0.0
+    """Metres by which clouds are grown."""
+
+    def margin(self, grid: Grid) -> int:
+        """Rows around a window that its flags depend on: pixels by which clouds are grown."""
+        metres = metres_per_unit(grid.crs) or METRES_PER_DEGREE
+        return ceil(self.dilation / (metres * max(grid.pixel)))
+
+    def flags(self, masks: Masks, margin: int = 0) -> Flags:
+        """Flags of a window, from its codes with `margin` rows more above and below."""
+        first = next(iter(masks.values()))
+        unset = dict.fromkeys(self.others, np.zeros(first.shape, np.uint8))
+        flags = validity.dilate(self.flags_of({**masks, **unset}), margin)
+        return flags[margin : flags.shape[0] - margin]
+
+    def observed(self, masks: Masks, margin: int = 0) -> NDArray[np.bool_]:
+        """Where the ground was seen, as `flags`."""
+        return validity.observed(self.flags(masks, margin))
+
+
+def validity_of(product: Product, dilation: float = 0.0) -> Validity | None:
+    """Masks of an L2A product, clouds grown by some metres; None where it has none."""
+    found = {asset.name.upper(): asset for asset in product.assets if asset.role == Role.MASK}
+    for first, beside, meaning in _KINDS:
+        if first in found:
+            names = (first, *(name for name in beside if name in found))
+            others = tuple(name for name in beside if name not in found)
+            return Validity(tuple(found[name] for name in names), meaning, others, dilation)
+    return None

@@ -1,7 +1,7 @@
 """Names of bands: what providers call them, and what they are called here.
 
 Reflectances carry Sentinel-2's names (`B02` … `B12`, `B8A`), the scene classification is `SCL`,
-indices carry the short names of the L3B processor (`ndvi`).
+other masks carry their provider's names, indices the short names of the L3B processor (`ndvi`).
 """
 
 from __future__ import annotations
@@ -14,6 +14,23 @@ from sen4cap.kernels.indices import INDICES
 
 REFLECTANCES = (*(f"B{number:02d}" for number in range(1, 13)), "B8A")
 MASK = "SCL"
+MASKS = frozenset(
+    {
+        MASK,
+        "MG2",
+        "EDG",
+        "SAT",
+        "SAT_R2",
+        "CLD",
+        "MSK",
+        "QLT_SAT",
+        "QLT_OTH",
+        "QA_PIXEL",
+        "QA_RADSAT",
+    }
+)
+"""Scene classification, and the masks of MAJA, MACCS and Landsat."""
+POLARISATIONS = ("VV", "VH", "HH", "HV")
 VARIABLES = frozenset({*INDICES, "lai", "fapar", "fcover"})
 """Names of L3B: spectral indices and biophysical variables."""
 
@@ -53,8 +70,8 @@ def band_name(text: str) -> str | None:
 
 
 def role_of(name: str) -> Role:
-    """Scene classification is a mask, all else data."""
-    return Role.MASK if name == MASK else Role.DATA
+    """Scene classification and other masks are masks, all else data."""
+    return Role.MASK if name in MASKS else Role.DATA
 
 
 def nodata_of(name: str, data_type: str) -> float | None:
@@ -67,5 +84,5 @@ def nodata_of(name: str, data_type: str) -> float | None:
 
 def type_of(names: Iterable[str]) -> ProductType:
     """L3B where every band but the mask is an L3B variable, else L2A."""
-    data = [name for name in names if name != MASK]
+    data = [name for name in names if name not in MASKS]
     return ProductType.L3B if data and VARIABLES.issuperset(data) else ProductType.L2A

@@ -1,8 +1,8 @@
-"""A folder as a source: SAFE folders, STAC Items or a plain raster series, by what is there."""
+"""A folder as a source: products in known formats or a plain raster series, by what is there."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from itertools import chain
 from pathlib import Path
@@ -10,7 +10,7 @@ from pathlib import Path
 from sen4cap.domain.found import Found, Skipped
 from sen4cap.errors import EmptyLayer, InputRefused, UnreadableFile
 from sen4cap.processing import Progress, no_progress
-from sen4cap.sources import safe, series, stac
+from sen4cap.sources import landsat, maccs, muscate, radar, safe, series, stac
 from sen4cap.sources.candidate import Candidate
 
 
@@ -25,7 +25,8 @@ def discover(
 ) -> list[Found | Skipped]:
     """All products in and below a folder, sorted by sensing start and name; then what is left out.
 
-    SAFE folders and STAC Items are taken where there are some, else, or where a `pattern` is
+    Products in known formats (SAFE, MAJA, MACCS, Landsat, radar on a tile's grid, STAC Items; see
+    `docs/formats.md`) are taken where there are some, else, or where a `pattern` is
     given, a series of rasters (see `series.candidates` for `grid`, the name of its grid, and
     `bands`). A product that is there twice is taken once. With `keep_going` a product that
     is refused is left out with its reason; without, the first one ends the search.
@@ -62,16 +63,16 @@ def discover(
 def _nothing(folder: Path, skipped: Sequence[Skipped]) -> EmptyLayer:
     advice = "check the path, or describe the file names with --pattern."
     reason = f"the first of {len(skipped)} left out: {skipped[0].reason}" if skipped else advice
-    return EmptyLayer(
-        f"'{folder}' holds no usable SAFE folder, STAC Item or raster series; {reason}"
-    )
+    return EmptyLayer(f"'{folder}' holds no usable product, STAC Item or raster series; {reason}")
 
 
 def _items(
     folder: Path, pattern: str | None, grid: str | None, bands: Sequence[str]
 ) -> Iterator[Candidate | Skipped]:
     if pattern is None:
-        described = chain(_safe(folder), stac.candidates(folder))
+        described = chain(
+            _safe(folder), _others(folder), radar.candidates(folder), stac.candidates(folder)
+        )
         if (first := next(described, None)) is not None:
             yield from chain((first,), described)
             return
@@ -84,6 +85,18 @@ def _safe(folder: Path) -> Iterator[Candidate | Skipped]:
             yield Candidate(path, partial(safe.find, path))
         else:
             yield Skipped(path, "Level 1C holds no surface reflectance: fetch its level 2A.")
+
+
+def _others(folder: Path) -> Iterator[Candidate]:
+    """Products of MAJA, MACCS and Landsat."""
+    readers: tuple[tuple[Iterable[Path], Callable[[Path], Found]], ...] = (
+        (muscate.folders(folder), muscate.find),
+        (maccs.headers(folder), maccs.find),
+        (landsat.metadata_files(folder), landsat.find),
+    )
+    for paths, find in readers:
+        for path in paths:
+            yield Candidate(path, partial(find, path))
 
 
 def _look(candidate: Candidate, *, keep_going: bool) -> Found | Skipped:

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
+from urllib.parse import urlsplit
 
 import rasterio
 
-from sen4cap.domain import Grid
+from sen4cap.domain import Grid, Role
 from sen4cap.domain.found import FoundBand, Scaling
+from sen4cap.geo.angles import Angles
 from sen4cap.geo.raster import grid_of, verify
 from sen4cap.sources.bands import nodata_of, role_of
 
 RASTER_SUFFIXES = frozenset({".tif", ".tiff", ".jp2", ".img", ".vrt"})
+ANGLES = "angles"
+"""Name of the file of a product that `geo.angles` reads."""
 MEDIA_TYPES = {".jp2": "image/jp2", ".tif": "image/tiff; application=geotiff"}
 
 _WHOLE = 16 * 2**20
@@ -26,7 +30,8 @@ _PIECES = 64
 class RasterFile:
     """What is known of a raster without reading its pixels."""
 
-    path: Path
+    path: Path | str
+    """Or its URL."""
     grid: Grid
     data_types: tuple[str, ...]
     """One per band, as all that follows."""
@@ -61,15 +66,15 @@ class RasterFile:
             data_type=data_type,
             index=index,
             role=role_of(name),
-            media_type=MEDIA_TYPES.get(self.path.suffix.lower(), MEDIA_TYPES[".tif"]),
+            media_type=MEDIA_TYPES.get(_suffix(self.path), MEDIA_TYPES[".tif"]),
             nodata=next((value for value in told if value is not None), None),
             declared=(*declared, own) if says_something else declared,
             fingerprint=self.fingerprint,
         )
 
 
-def inspect(path: Path, grid_name: str) -> RasterFile:
-    """What a raster says of itself; its grid goes under `grid_name`.
+def inspect(path: Path | str, grid_name: str) -> RasterFile:
+    """What a raster, a file or a URL, says of itself; its grid goes under `grid_name`.
 
     Raises
     ------
@@ -82,14 +87,38 @@ def inspect(path: Path, grid_name: str) -> RasterFile:
     grid = grid_of(path, grid_name)
     with rasterio.open(path) as dataset:
         return RasterFile(
-            path=path.absolute(),
+            path=path if isinstance(path, str) else path.absolute(),
             grid=grid,
             data_types=tuple(str(kind) for kind in dataset.dtypes),
             nodata=tuple(dataset.nodatavals),
             scalings=tuple(map(_scaling, dataset.scales, dataset.offsets)),
             descriptions=tuple(text or "" for text in dataset.descriptions),
-            fingerprint=fingerprint(path),
+            fingerprint=_address(path) if isinstance(path, str) else fingerprint(path),
         )
+
+
+def _suffix(path: Path | str) -> str:
+    return PurePosixPath(urlsplit(path).path if isinstance(path, str) else path).suffix.lower()
+
+
+def _address(url: str) -> str:
+    """Hash of an address: sources give another one to what they make anew."""
+    return hashlib.sha256(url.encode()).hexdigest()[:32]
+
+
+def angle_files(path: Path, angles: Angles | None) -> tuple[FoundBand, ...]:
+    """The metadata file as the one that holds a product's angle grids, if it does."""
+    if angles is None or angles.sun_grid is None:
+        return ()
+    found = FoundBand(
+        name=ANGLES,
+        href=str(path.absolute()),
+        data_type="",
+        role=Role.METADATA,
+        media_type="application/xml",
+        fingerprint=fingerprint(path),
+    )
+    return (found,)
 
 
 def _scaling(scale: float, offset: float) -> Scaling:

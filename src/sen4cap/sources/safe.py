@@ -13,22 +13,21 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
-from xml.etree.ElementTree import Element, ParseError, TreeBuilder, XMLParser
+from xml.etree.ElementTree import Element
 
-from sen4cap.domain import MGRS_TILE, Grid, ProductType, as_utc
+from sen4cap.domain import MGRS_TILE, Grid, ProductType
 from sen4cap.domain.found import Found, FoundBand, Provider, Scaling
-from sen4cap.errors import UnreadableDate, UnreadableFile
+from sen4cap.errors import UnreadableFile
+from sen4cap.geo.angles import S2_BANDS, Angles, angles_of
 from sen4cap.geo.crs import same
+from sen4cap.geo.metadata import instant, number_of, parse, text_of
 from sen4cap.sources.bands import MASK, REFLECTANCES
 from sen4cap.sources.footprint import of_positions
-from sen4cap.sources.rasters import inspect
+from sen4cap.sources.rasters import angle_files, inspect
 
 L2A = "MTD_MSIL2A.xml"
 L1C = "MTD_MSIL1C.xml"
 RESOLUTIONS = (10, 20, 60)
-
-OFFSET_BANDS = (*(f"B{number:02d}" for number in range(1, 9)), "B8A", "B09", "B10", "B11", "B12")
-"""Bands in the order of `band_id` 0-12."""
 
 _TILE = re.compile(rf"_T({MGRS_TILE})_N(\d{{2}}\.\d{{2}})")
 _IMAGE = re.compile(r"_(B\d{2}|B8A|SCL)_(\d{2})m\.(?:jp2|tiff?)$", re.IGNORECASE)
@@ -46,6 +45,10 @@ class Tile:
     """When the tile was seen, UTC."""
     cloud_cover: float
     """Percent."""
+    metadata: Path
+    """`MTD_TL.xml`."""
+    angles: Angles | None = None
+    """None where the metadata hold none."""
 
 
 @dataclass(frozen=True)
@@ -85,6 +88,7 @@ class Safe:
             "s2:processing_baseline": self.baseline,
             "eo:cloud_cover": self.cloud_cover,
             "sen4cap:granule_time": self.tile.sensing.isoformat(),
+            **(self.tile.angles.properties if self.tile.angles else {}),
         }
 
 
@@ -104,6 +108,7 @@ def find(folder: Path) -> Found:
         If metadata or bands are missing, broken or do not fit each other.
     """
     safe = read(folder)
+    bands = [_band(safe, name, path) for name, path in sorted(_images(folder).items())]
     return Found(
         name=safe.name,
         type=ProductType.L2A,
@@ -111,7 +116,7 @@ def find(folder: Path) -> Found:
         start=safe.start,
         end=safe.start,
         footprint=safe.footprint,
-        bands=tuple(_band(safe, name, path) for name, path in sorted(_images(folder).items())),
+        bands=(*bands, *angle_files(safe.tile.metadata, safe.tile.angles)),
         path=folder,
         provider=Provider.ESA,
         properties=safe.properties,
@@ -164,16 +169,18 @@ def read(folder: Path) -> Safe:
         )
     path = folder / L2A
     root = parse(path)
-    quantification = _number(path, root, "BOA_QUANTIFICATION_VALUE", "L2A_BOA_QUANTIFICATION_VALUE")
+    quantification = number_of(
+        path, root, "BOA_QUANTIFICATION_VALUE", "L2A_BOA_QUANTIFICATION_VALUE"
+    )
     return Safe(
         folder=folder,
-        name=_text(path, root, "PRODUCT_URI").removesuffix(".SAFE"),
-        start=instant(path, _text(path, root, "PRODUCT_START_TIME")),
-        baseline=_text(path, root, "PROCESSING_BASELINE"),
-        platform=_text(path, root, "SPACECRAFT_NAME").lower(),
-        relative_orbit=int(_number(path, root, "SENSING_ORBIT_NUMBER")),
-        orbit_state=_text(path, root, "SENSING_ORBIT_DIRECTION").lower(),
-        cloud_cover=_number(path, root, "Cloud_Coverage_Assessment"),
+        name=text_of(path, root, "PRODUCT_URI").removesuffix(".SAFE"),
+        start=instant(path, text_of(path, root, "PRODUCT_START_TIME")),
+        baseline=text_of(path, root, "PROCESSING_BASELINE"),
+        platform=text_of(path, root, "SPACECRAFT_NAME").lower(),
+        relative_orbit=int(number_of(path, root, "SENSING_ORBIT_NUMBER")),
+        orbit_state=text_of(path, root, "SENSING_ORBIT_DIRECTION").lower(),
+        cloud_cover=number_of(path, root, "Cloud_Coverage_Assessment"),
         scale=1 / quantification,
         offsets=_offsets(root, quantification),
         footprint=_footprint(path, root),
@@ -182,7 +189,7 @@ def read(folder: Path) -> Safe:
 
 
 def _footprint(path: Path, root: Element) -> str:
-    text = _text(path, root, "EXT_POS_LIST")
+    text = text_of(path, root, "EXT_POS_LIST")
     try:
         return of_positions(map(float, text.split()))
     except ValueError as error:
@@ -193,7 +200,7 @@ def _footprint(path: Path, root: Element) -> str:
 
 def _offsets(root: Element, quantification: float) -> dict[str, float]:
     return {
-        OFFSET_BANDS[int(item.attrib["band_id"])]: float(item.text or 0) / quantification
+        S2_BANDS[int(item.attrib["band_id"])]: float(item.text or 0) / quantification
         for item in root.iter("BOA_ADD_OFFSET")
     }
 
@@ -207,14 +214,16 @@ def read_tile(path: Path) -> Tile:
         If they are missing or broken.
     """
     root = parse(path)
-    match = _TILE.search(_text(path, root, "TILE_ID"))
+    match = _TILE.search(text_of(path, root, "TILE_ID"))
     if match is None:
         raise UnreadableFile(f"'{path}' names no tile: download the product again.")
     return Tile(
         grid=_grid(path, root, match[1]),
         baseline=match[2],
-        sensing=instant(path, _text(path, root, "SENSING_TIME")),
-        cloud_cover=_number(path, root, "CLOUDY_PIXEL_PERCENTAGE"),
+        sensing=instant(path, text_of(path, root, "SENSING_TIME")),
+        cloud_cover=number_of(path, root, "CLOUDY_PIXEL_PERCENTAGE"),
+        metadata=path,
+        angles=angles_of(path, root),
     )
 
 
@@ -223,75 +232,11 @@ def _grid(path: Path, root: Element, name: str) -> Grid:
     place = root.find(".//Geoposition[@resolution='10']")
     if size is None or place is None:
         raise UnreadableFile(f"'{path}' has no 10 m grid: download the product again.")
-    left, top, dx, dy = (_number(path, place, tag) for tag in ("ULX", "ULY", "XDIM", "YDIM"))
+    left, top, dx, dy = (number_of(path, place, tag) for tag in ("ULX", "ULY", "XDIM", "YDIM"))
     return Grid(
         name=name,
-        crs=_text(path, root, "HORIZONTAL_CS_CODE").upper(),
+        crs=text_of(path, root, "HORIZONTAL_CS_CODE").upper(),
         transform=(dx, 0.0, left, 0.0, dy, top),
-        width=int(_number(path, size, "NCOLS")),
-        height=int(_number(path, size, "NROWS")),
+        width=int(number_of(path, size, "NCOLS")),
+        height=int(number_of(path, size, "NROWS")),
     )
-
-
-def parse(path: Path) -> Element:
-    """Root element of an XML file that declares no document type, so that nothing can expand.
-
-    Raises
-    ------
-    UnreadableFile
-        If it is missing, not well-formed, or declares a document type.
-    """
-    # A document type, the way to all attacks through XML, is refused.
-    parser = XMLParser(target=_NoDoctype())  # noqa: S314
-    try:
-        parser.feed(path.read_bytes())
-        root = parser.close()
-    except (OSError, ParseError, _DoctypeFound) as error:
-        raise UnreadableFile(
-            f"'{path}' is not a readable metadata file ({error}): download the product again."
-        ) from error
-    assert isinstance(root, Element)
-    return root
-
-
-class _DoctypeFound(Exception):
-    pass
-
-
-class _NoDoctype(TreeBuilder):
-    def doctype(self, *_: object) -> None:
-        raise _DoctypeFound("it declares a document type")
-
-
-def _text(path: Path, root: Element, *tags: str) -> str:
-    """Text of the first element under one of several names, newest name first."""
-    for tag in tags:
-        if text := next((item.text for item in root.iter(tag) if item.text), None):
-            return text.strip()
-    raise UnreadableFile(f"'{path}' has no {tags[0]}: download the product again.")
-
-
-def _number(path: Path, root: Element, *tags: str) -> float:
-    text = _text(path, root, *tags)
-    try:
-        return float(text)
-    except ValueError as error:
-        raise UnreadableFile(
-            f"'{path}' gives '{text}' as {tags[0]}: download the product again."
-        ) from error
-
-
-def instant(path: Path, text: str) -> datetime:
-    """A UTC instant from ISO 8601 text.
-
-    Raises
-    ------
-    UnreadableDate
-        Naming the file the text stands in.
-    """
-    try:
-        return as_utc(datetime.fromisoformat(text))
-    except ValueError as error:
-        raise UnreadableDate(
-            f"'{path}' gives '{text}' as a date: write it as 2018-07-17T10:53:28Z."
-        ) from error

@@ -6,7 +6,6 @@ the `s2:` and `earthsearch:` fields of the large public catalogues. No link is f
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,19 +14,19 @@ from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote, urlsplit
 
 import pystac
 
-from sen4cap.domain import MGRS_TILE, as_utc, finest, short_name
+from sen4cap.domain import MGRS_TILE, Grid, as_utc, finest, short_name
 from sen4cap.domain.found import Found, FoundBand, Provider, Scaling
 from sen4cap.errors import EmptyLayer, InputRefused, UnreadableDate, UnreadableFile
-from sen4cap.sources.bands import band_name, type_of
+from sen4cap.geo.angles import read_angles
+from sen4cap.sources.bands import MASKS, band_name, type_of
 from sen4cap.sources.candidate import Candidate
+from sen4cap.sources.documents import documents, is_radar, local_path, location
 from sen4cap.sources.footprint import of_geometry, of_grid
-from sen4cap.sources.rasters import RasterFile, inspect
-
-ITEM_SUFFIXES = frozenset({".json", ".geojson"})
+from sen4cap.sources.landsat import FILL, SCALING, scene_grid
+from sen4cap.sources.rasters import RasterFile, angle_files, inspect
 
 KEPT_PROPERTIES = (
     "platform",
@@ -39,7 +38,29 @@ KEPT_PROPERTIES = (
     "sat:orbit_state",
     "s2:processing_baseline",
     "earthsearch:boa_offset_applied",
+    "landsat:wrs_path",
+    "landsat:wrs_row",
+    "view:sun_azimuth",
+    "view:sun_elevation",
+    "view:incidence_angle",
+    "view:azimuth",
+    "view:off_nadir",
+    "created",
 )
+LANDSAT_KEYS = {
+    "coastal": "B01",
+    "blue": "B02",
+    "green": "B03",
+    "red": "B04",
+    "nir08": "B08",
+    "swir16": "B11",
+    "swir22": "B12",
+    "qa_pixel": "QA_PIXEL",
+    "qa_radsat": "QA_RADSAT",
+}
+"""Bands of Landsat by asset keys, the same in all catalogues."""
+ANGLE_KEYS = ("granule_metadata", "granule-metadata")
+"""Assets that hold a tile's `MTD_TL.xml`."""
 
 _PICTURES = frozenset({"visual", "overview", "thumbnail", "preview", "tci"})
 _TILE = re.compile(rf"(?:^|[_-])T?({MGRS_TILE})(?:[_-]|$)")
@@ -60,27 +81,18 @@ class _Entry:
     """One band of one asset, as the item describes it."""
 
     name: str
-    path: Path
+    path: Path | str
+    """Or its URL."""
     index: int
     nodata: float | None
     declared: Scaling
 
 
 def candidates(folder: Path) -> Iterator[Candidate]:
-    """One candidate per JSON file below a folder that is a STAC Item, sorted by path."""
-    for path in sorted(p for p in folder.rglob("*") if p.suffix.lower() in ITEM_SUFFIXES):
-        document = _load(path)
-        if document.get("type") == "Feature" and "stac_version" in document:
+    """One candidate per optical STAC Item in or below a folder, sorted by path."""
+    for path, document in documents(folder):
+        if not is_radar(document):
             yield Candidate(path, partial(find, path, document))
-
-
-def _load(path: Path) -> Mapping[str, Any]:
-    """The JSON object of a file; empty where it holds none, as many a stray file does."""
-    try:
-        document = json.loads(path.read_bytes())
-    except (OSError, ValueError):
-        return {}
-    return document if isinstance(document, dict) else {}
 
 
 def find(path: Path, document: Mapping[str, Any]) -> Found:
@@ -98,20 +110,41 @@ def find(path: Path, document: Mapping[str, Any]) -> Found:
     item = _item(path, document)
     bands, rasters = _bands(path, item)
     start = _start(path, item)
-    grid = finest(raster.grid for raster in rasters)
+    own = finest(raster.grid for raster in rasters)
     geometry = item.geometry
     return Found(
         name=item.id,
         type=type_of(band.name for band in bands),
-        grid=grid,
+        grid=_grid(item, own),
         start=start,
         end=start,
-        footprint=of_geometry(geometry) if geometry else of_grid(grid),
-        bands=bands,
+        footprint=of_geometry(geometry) if geometry else of_grid(own),
+        bands=(*bands, *_angles(path, item)),
         path=path,
         provider=provider_of(item),
         properties={key: item.properties[key] for key in KEPT_PROPERTIES if key in item.properties},
     )
+
+
+def _is_landsat(item: pystac.Item) -> bool:
+    return "landsat:wrs_path" in item.properties
+
+
+def _grid(item: pystac.Item, own: Grid) -> Grid:
+    """The grid of the product: of Landsat's scenes, which shift, that of their path and row."""
+    if not _is_landsat(item):
+        return own
+    path, row = (int(item.properties[f"landsat:wrs_{name}"]) for name in ("path", "row"))
+    return scene_grid(f"{path:03d}{row:03d}", own.crs)
+
+
+def _angles(path: Path, item: pystac.Item) -> tuple[FoundBand, ...]:
+    """The tile's metadata, where they were fetched too."""
+    hrefs = (item.assets[key].href for key in ANGLE_KEYS if key in item.assets)
+    for file in (local_path(path, href) for href in hrefs):
+        if file is not None and file.is_file():
+            return angle_files(file, read_angles(file))
+    return ()
 
 
 def _item(path: Path, document: Mapping[str, Any]) -> pystac.Item:
@@ -211,7 +244,7 @@ def _band(entry: _Entry, raster: RasterFile) -> FoundBand:
 
 def _entries(path: Path, item: pystac.Item, key: str) -> Iterator[_Entry]:
     asset = item.assets[key]
-    file = _local(path, asset.href)
+    file = location(path, {"properties": item.properties}, asset.href)
     if file is None or not _is_data(key, asset):
         return
     fields = asset.extra_fields
@@ -219,19 +252,15 @@ def _entries(path: Path, item: pystac.Item, key: str) -> Iterator[_Entry]:
     rasters: Sequence[Mapping[str, Any]] = fields.get("raster:bands") or ()
     for position, band in enumerate(described):
         name = _name(key if len(described) == 1 else "", band)
+        if _is_landsat(item):
+            name = LANDSAT_KEYS.get(key)
         raster = rasters[position] if position < len(rasters) else {}
         if name is not None:
             told = {**_plain(fields), **_plain(band), **_plain(raster)}
+            if _is_landsat(item) and name not in MASKS:
+                yield _Entry(name, file, position + 1, told.get("nodata", FILL), _landsat(told))
+                continue
             yield _Entry(name, file, position + 1, told.get("nodata"), _scaling(told))
-
-
-def _local(path: Path, href: str) -> Path | None:
-    """Path of a raster on this machine; relative ones start at the item's file."""
-    parts = urlsplit(href)
-    if parts.scheme not in {"", "file"}:
-        return None
-    file = Path(unquote(parts.path) if parts.scheme else href)
-    return (path.parent / file).resolve()
 
 
 def _is_data(key: str, asset: pystac.Asset) -> bool:
@@ -266,6 +295,11 @@ def _number(name: str, value: Any) -> float:
         return float(value)
     except (TypeError, ValueError) as error:
         raise InputRefused(f"A STAC Item gives '{value}' as {name}: write a number.") from error
+
+
+def _landsat(told: Mapping[str, float]) -> Scaling:
+    """What an item says of Landsat's reflectance, else what the product guide says."""
+    return _scaling(told) if "scale" in told else Scaling("the product guide", *SCALING)
 
 
 def _scaling(told: Mapping[str, float]) -> Scaling:

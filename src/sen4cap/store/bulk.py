@@ -25,15 +25,15 @@ def insert_many(
 
 
 def upsert(
-    connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]], key: str
+    connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]], *keys: str
 ) -> None:
-    """Insert rows, or replace the other columns of the row that has the same `key`."""
+    """Insert rows, or replace the other columns of the row that has the same `keys`."""
     if not rows:
         return
     dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
     statement = dialect.insert(table)
-    others = {name: statement.excluded[name] for name in rows[0] if name != key}
-    update = statement.on_conflict_do_update(index_elements=[key], set_=others)
+    others = {name: statement.excluded[name] for name in rows[0] if name not in keys}
+    update = statement.on_conflict_do_update(index_elements=keys, set_=others)
     connection.execute(update, list(rows))
 
 

@@ -10,6 +10,7 @@ from sqlalchemy import Connection, Engine, Row, insert, select, update
 from sen4cap.domain import Grid, Season, Sensor, Site
 from sen4cap.store import tables
 from sen4cap.store.engine import reading, site_id, writing
+from sen4cap.store.removal import remove_site
 from sen4cap.store.rules import check_nesting, finer, missing, taken
 
 
@@ -48,6 +49,11 @@ class SqlSites:
             number = site_id(connection, site.short_name)
             change = update(tables.site).where(tables.site.c.id == number)
             connection.execute(change.values(_site_row(site)))
+
+    def remove(self, short_name: str) -> None:
+        """Forget a site with all that it owns; `Conflict` where a job of it has not ended."""
+        with writing(self.engine) as connection:
+            remove_site(connection, short_name, site_id(connection, short_name, lock=True))
 
 
 def _short_names(connection: Connection) -> set[str]:

@@ -16,7 +16,7 @@ from sen4cap.store import tables
 from sen4cap.store.bulk import insert_many, upsert
 from sen4cap.store.engine import reading, site_id, writing
 from sen4cap.store.places import add_grid
-from sen4cap.store.rules import check_same, no_product
+from sen4cap.store.rules import check_same, grid_of, no_product
 
 _PRODUCTS = select(tables.product, tables.site.c.short_name.label("site")).join(tables.site)
 NAMES_AT_ONCE = 1000
@@ -37,7 +37,8 @@ class SqlProducts:
     ) -> None:
         """Add products and grids and let the slots point to the products, all or none.
 
-        A product that is there already with the same revision is left as it is.
+        A product that is there already with the same revision is left as it is. One that tells
+        the grid of an image brings that grid with it.
         """
         with writing(self.engine) as connection:
             for site, grid in grids:
@@ -86,6 +87,18 @@ class SqlProducts:
             found = _read(connection, query.where(tables.product.c.site_id == number, *conditions))
         return sorted(found, key=lambda product: (product.start, product.grid, product.name))
 
+    def remove(self, names: Sequence[str]) -> None:
+        """Forget products; slots that point to them are empty then. `NotFound` for an unknown."""
+        with writing(self.engine) as connection:
+            ids = _ids(connection, names)
+            for name in names:
+                if name not in ids:
+                    raise no_product(name)
+            gone = list(ids.values())
+            slots, products = tables.product_slot, tables.product
+            connection.execute(delete(slots).where(slots.c.product_id.in_(gone)))
+            connection.execute(delete(products).where(products.c.id.in_(gone)))
+
 
 @dataclass(frozen=True)
 class SqlArrivals:
@@ -122,6 +135,9 @@ def commit_products(
         check_same(before, product)
         if before is product:
             new[product.name] = product
+    for product in new.values():
+        if (grid := grid_of(product)) is not None:
+            add_grid(connection, product.site, grid)
     _insert(connection, list(new.values()), job_id)
     _point(connection, products)
 

@@ -7,7 +7,16 @@ from collections.abc import Iterable
 from math import isclose
 from typing import Any
 
-from sen4cap.domain import Grid, ParcelSet, Product, Season, Service, finest
+from sen4cap.domain import (
+    Grid,
+    ParcelSet,
+    Product,
+    ProductType,
+    Season,
+    Sensor,
+    Service,
+    finest,
+)
 from sen4cap.errors import Conflict, InputRefused, InvalidParameter, NotFound
 
 _JSON = json.JSONEncoder(allow_nan=False, ensure_ascii=False)
@@ -39,6 +48,11 @@ def missing(what: str, name: str, known: Iterable[str]) -> NotFound:
 def no_job(number: int | None) -> NotFound:
     """The error for a job that is not there."""
     return NotFound(f"There is no job {number}: list the jobs to see their numbers.")
+
+
+def at_work(job: int, site: str) -> Conflict:
+    """The error for a site that cannot go yet."""
+    return Conflict(f"Job {job} of site '{site}' has not ended: cancel it first.")
 
 
 def no_step(number: int) -> NotFound:
@@ -141,3 +155,24 @@ def no_version(site: str, year: int, version: int, known: Iterable[int]) -> NotF
     return NotFound(
         f"Site '{site}' has no parcels of {year} in version {version}; there are: {versions}."
     )
+
+
+_IMAGES = {
+    ProductType.L2A: Sensor.S2,
+    ProductType.S1_AMP: Sensor.S1,
+    ProductType.S1_COHE: Sensor.S1,
+}
+
+
+def grid_of(product: Product) -> Grid | None:
+    """The grid that the STAC projection fields of an image tell; None of other products."""
+    told = product.properties
+    crs = told.get("proj:code") or told.get("proj:wkt2")
+    shape, transform = told.get("proj:shape"), told.get("proj:transform")
+    if product.type not in _IMAGES or not crs or not shape or not transform:
+        return None
+    a, b, c, d, e, f = (float(value) for value in transform[:6])
+    is_landsat = str(told.get("platform", "")).lower().startswith("landsat")
+    sensor = Sensor.L8 if is_landsat else _IMAGES[product.type]
+    height, width = shape
+    return Grid(product.grid, str(crs), (a, b, c, d, e, f), int(width), int(height), sensor)

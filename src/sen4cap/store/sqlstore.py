@@ -11,6 +11,7 @@ from sen4cap.store import schema
 from sen4cap.store.configuration import SqlConfig
 from sen4cap.store.engine import connectable, describe, parse_url, reading
 from sen4cap.store.jobs import SqlJobs, SqlProcessors
+from sen4cap.store.ledger import SqlLedger
 from sen4cap.store.parcels import SqlParcels
 from sen4cap.store.places import SqlGrids, SqlSeasons, SqlSites
 from sen4cap.store.products import SqlArrivals, SqlProducts
@@ -86,6 +87,11 @@ class SqlStore:
     def arrivals(self) -> SqlArrivals:
         """New products that nobody has looked at yet."""
         return SqlArrivals(self.engine)
+
+    @property
+    def ledger(self) -> SqlLedger:
+        """What became of every acquisition."""
+        return SqlLedger(self.engine)
 
     def upgrade(self) -> None:
         """Bring the tables to this version; `Conflict` where the database is newer."""

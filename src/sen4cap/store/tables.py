@@ -206,6 +206,7 @@ step = Table(
     UniqueConstraint("job_id", "position"),
     Index("ix_step_job_id_status", "job_id", "status", "position"),
     Index("ix_step_owner", "owner"),
+    Index("ix_step_slot", "slot"),
     sqlite_autoincrement=True,
 )
 _waiting = step.c.waits > 0
@@ -444,4 +445,34 @@ Index(
     unique=True,
     sqlite_where=text("start_type = 'scheduled'"),
     postgresql_where=text("start_type = 'scheduled'"),
+)
+
+ledger = Table(
+    "ledger",
+    metadata,
+    _id(),
+    _site(),
+    Column("season", Text, nullable=False),
+    Column(
+        "stage",
+        ForeignKey("product_type.name"),
+        nullable=False,
+        comment="type of what it brings forth; scene: a sensor's source was asked",
+    ),
+    Column("place", Text, nullable=False, comment="tile, path/row, burst; of a scene, the sensor"),
+    Column("sensing_time", Instant, nullable=False),
+    Column("status", String(32), nullable=False),
+    Column("status_id", Integer, comment="as in the original; it has none for some"),
+    Column("status_reason", Text, nullable=False),
+    Column("status_timestamp", Instant),
+    Column("no_of_retries", Integer, nullable=False, comment="at the present source"),
+    Column("next_try", Instant),
+    Column("product_name", Text, nullable=False),
+    Column("source", Text, nullable=False),
+    Column("fallen_back", Boolean, nullable=False),
+    Column("job_id", ForeignKey("job.id", ondelete="SET NULL")),
+    Column("run", Text, nullable=False, comment="job and attempt that were counted last"),
+    Column("mend", Text, nullable=False, comment="the command that would mend a hole"),
+    UniqueConstraint("site_id", "stage", "place", "sensing_time"),
+    Index("ix_ledger_site_id_sensing_time", "site_id", "sensing_time"),
 )

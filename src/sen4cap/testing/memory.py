@@ -6,10 +6,10 @@ It passes the same contract suite as the stores in SQL.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from sen4cap.domain import (
     ConfigEntry,
@@ -20,11 +20,16 @@ from sen4cap.domain import (
     Season,
     Site,
 )
+from sen4cap.domain.job import ENDED
 from sen4cap.processing import Processor
 from sen4cap.store import rules
 from sen4cap.testing.memory_jobs import MemoryJobs, MemoryServices, MemorySteps
+from sen4cap.testing.memory_ledger import MemoryLedger
 from sen4cap.testing.memory_parcels import MemoryParcels
 from sen4cap.testing.memory_schedules import MemorySchedules
+
+K = TypeVar("K")
+V = TypeVar("V")
 
 
 def _json(value: Any) -> Any:
@@ -37,6 +42,8 @@ class MemorySites:
     """Sites by short name."""
 
     kept: dict[str, Site] = field(default_factory=dict)
+    owned: list[Callable[[str], None]] = field(default_factory=list)
+    """What forgets the things of a site; the first refuses where a job is at work."""
 
     def add(self, site: Site) -> Site:
         """Add a site."""
@@ -59,6 +66,13 @@ class MemorySites:
         """Give the site of the same short name new values."""
         self.get(site.short_name)
         self.kept[site.short_name] = site
+
+    def remove(self, short_name: str) -> None:
+        """Forget a site with all that it owns."""
+        self.get(short_name)
+        for forget in self.owned:
+            forget(short_name)
+        del self.kept[short_name]
 
 
 @dataclass(frozen=True)
@@ -142,7 +156,12 @@ class MemoryProducts:
     ) -> None:
         """Add products and grids and let the slots point to the products, all or none."""
         del job_id
-        grids_kept = self.grids.merged(grids)
+        own = [
+            (product.site, grid)
+            for product in products
+            if product.name not in self.kept and (grid := rules.grid_of(product)) is not None
+        ]
+        grids_kept = self.grids.merged([*grids, *own])
         merged = dict(self.kept)
         for product in products:
             self.sites.get(product.site)
@@ -162,6 +181,14 @@ class MemoryProducts:
     def named(self, names: Sequence[str]) -> list[Product]:
         """The products of some names, in their order."""
         return [self.get(name) for name in names]
+
+    def remove(self, names: Sequence[str]) -> None:
+        """Forget products; slots that point to them are empty then."""
+        for product in self.named(names):
+            if self.slots.get(product.slot) == product.name:
+                del self.slots[product.slot]
+            self.kept.pop(product.name, None)
+            self.arrived.pop(product.name, None)
 
     def current(self, slot: str) -> Product | None:
         """The product that stands in a slot."""
@@ -188,7 +215,7 @@ class MemoryProducts:
             and (start is None or start <= product.start)
             and (end is None or product.start < end)
             and (grid is None or grid == product.grid)
-            and (not current or self.slots[product.slot] == product.name)
+            and (not current or self.slots.get(product.slot) == product.name)
         ]
         return sorted(found, key=lambda product: (product.start, product.grid, product.name))
 
@@ -308,9 +335,38 @@ class MemoryStore:
     schedules: MemorySchedules
     arrivals: MemoryArrivals
     processors: MemoryProcessors
+    ledger: MemoryLedger
 
     def close(self) -> None:
         """Nothing is open."""
+
+
+def _forgets(store: MemoryStore) -> list[Callable[[str], None]]:
+    """What forgets the things of a site in each repository."""
+
+    def jobs(site: str) -> None:
+        numbers = [number for number, job in store.jobs.kept.items() if job.site == site]
+        for number in numbers:
+            if store.jobs.kept[number].status not in ENDED:
+                raise rules.at_work(number, site)
+        for number in numbers:
+            store.jobs.delete(number)
+
+    def others(site: str) -> None:
+        store.products.remove([item.name for item in store.products.search(site, current=False)])
+        _drop(store.schedules.kept, lambda _key, item: item.site == site)
+        _drop(store.seasons.kept, lambda key, _item: key[0] == site)
+        _drop(store.grids.kept, lambda key, _item: key[0] == site)
+        _drop(store.ledger.kept, lambda key, _item: key[0] == site)
+        _drop(store.parcels.kept, lambda key, _item: key[0] == site)
+        _drop(store.config.kept, lambda key, _item: key[1] == site)
+
+    return [jobs, others]
+
+
+def _drop(kept: dict[K, V], goes: Callable[[K, V], bool]) -> None:
+    for key in [key for key, item in kept.items() if goes(key, item)]:
+        del kept[key]
 
 
 def memory_store() -> MemoryStore:
@@ -319,7 +375,7 @@ def memory_store() -> MemoryStore:
     grids, seasons = MemoryGrids(sites), MemorySeasons(sites)
     products = MemoryProducts(sites, grids)
     jobs, services = MemoryJobs(sites), MemoryServices()
-    return MemoryStore(
+    store = MemoryStore(
         sites,
         seasons,
         grids,
@@ -332,4 +388,7 @@ def memory_store() -> MemoryStore:
         MemorySchedules(sites, seasons, jobs),
         MemoryArrivals(products),
         MemoryProcessors(),
+        MemoryLedger(sites, jobs),
     )
+    sites.owned.extend(_forgets(store))
+    return store

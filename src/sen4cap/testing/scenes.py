@@ -52,6 +52,10 @@ class Scene:
     platform: str = "sentinel-2a"
     relative_orbit: int = 51
     cloud_cover: float = 12.5
+    sun: tuple[float, float] | None = None
+    """Zenith and azimuth of the sun, degrees, everywhere in the tile; None writes no angles."""
+    view: tuple[float, float] = (5.0, 100.0)
+    """As `sun`, of the satellite, in every band."""
     id: str = ""
     """Name; by default `S2A_MSIL2A_…`, as ESA builds it."""
 
@@ -157,9 +161,50 @@ def _tile(scene: Scene) -> str:
   <Geoposition resolution="10">
     <ULX>{left}</ULX><ULY>{top}</ULY><XDIM>10</XDIM><YDIM>-10</YDIM>
   </Geoposition>
+  {"" if scene.sun is None else _angles(scene.sun, scene.view)}
   <CLOUDY_PIXEL_PERCENTAGE>{scene.cloud_cover}</CLOUDY_PIXEL_PERCENTAGE>
 </n1:Level-2A_Tile_ID>
 """
+
+
+def _angles(sun: tuple[float, float], view: tuple[float, float]) -> str:
+    """Angles of a tile: two detectors see a half of each band."""
+    means = "".join(
+        f'<Mean_Viewing_Incidence_Angle bandId="{band}">{_stated(view)}'
+        "</Mean_Viewing_Incidence_Angle>"
+        for band in range(13)
+    )
+    halves = "".join(
+        f'<Viewing_Incidence_Angles_Grids bandId="{band}" detectorId="{detector}">'
+        f"{_angle_grid(view, half)}</Viewing_Incidence_Angles_Grids>"
+        for band in range(13)
+        for detector, half in enumerate((slice(0, 12), slice(12, 23)), start=1)
+    )
+    return f"""<Tile_Angles>
+    <Sun_Angles_Grid>{_angle_grid(sun, slice(0, 23))}</Sun_Angles_Grid>
+    <Mean_Sun_Angle>{_stated(sun)}</Mean_Sun_Angle>
+    {halves}
+    <Mean_Viewing_Incidence_Angle_List>{means}</Mean_Viewing_Incidence_Angle_List>
+  </Tile_Angles>"""
+
+
+def _stated(angles: tuple[float, float]) -> str:
+    return f"<ZENITH_ANGLE>{angles[0]}</ZENITH_ANGLE><AZIMUTH_ANGLE>{angles[1]}</AZIMUTH_ANGLE>"
+
+
+def _angle_grid(angles: tuple[float, float], seen: slice) -> str:
+    """Zenith and azimuth at 23 x 23 nodes, NaN in the columns that are not seen."""
+    grids = []
+    for name, value in zip(("Zenith", "Azimuth"), angles, strict=True):
+        row = np.full(23, np.nan)
+        row[seen] = value
+        text = " ".join("NaN" if np.isnan(item) else f"{item}" for item in row)
+        rows = f"<VALUES>{text}</VALUES>" * 23
+        grids.append(
+            f"<{name}><COL_STEP>5000</COL_STEP><ROW_STEP>5000</ROW_STEP>"
+            f"<Values_List>{rows}</Values_List></{name}>"
+        )
+    return "".join(grids)
 
 
 def write_item(

@@ -8,6 +8,7 @@ from sen4cap.domain import Product, ProductType, slot_of
 from sen4cap.kernels.indices import INDICES, SpectralIndex
 from sen4cap.processing import Context, Params, Processor, Scope, Step, parameter
 from sen4cap.processing.acquisition import acquisition_properties
+from sen4cap.processing.classification import validity_of
 
 
 def _switch(name: str, *, default: bool = False) -> bool:
@@ -47,6 +48,16 @@ class L3bParams(Params):
         title="Tiles",
         description="Comma list of the tiles or series to which L3B is limited; empty is all.",
         key="lai.tiles_filter",
+    )
+    cloud_dilation: float = parameter(
+        0.0,
+        title="Cloud dilation",
+        description="Width by which clouds and their shadows are grown to all sides.",
+        unit="m",
+        key="filter.cloud_dilation",
+        advanced=True,
+        ge=0,
+        le=500,
     )
 
     @property
@@ -93,7 +104,8 @@ def run(ctx: Context, params: L3bParams, step: Step) -> Product:
     (source,) = step.inputs
     tag = f"A{source.start:%Y%m%dT%H%M%S}_T{source.grid}_r{step.revision[:8]}"
     name = f"S2AGRI_L3B_PRD_S{ctx.site.short_name}_{tag}"
-    assets, found = rasters.write(ctx, source, _possible(params, source), name, tag)
+    validity = validity_of(source, params.cloud_dilation)
+    assets, found = rasters.write(ctx, source, validity, _possible(params, source), name, tag)
     carried = acquisition_properties([source])
     return Product(
         name=name,
@@ -113,10 +125,10 @@ def run(ctx: Context, params: L3bParams, step: Step) -> Product:
 
 processor = Processor(
     id="l3b",
-    version="1",
+    version="2",
     title="Vegetation indices",
-    description="Spectral indices of each Sentinel-2 acquisition, masked by its scene "
-    "classification, as cloud-optimised GeoTIFFs.",
+    description="Spectral indices of each optical acquisition, masked by its validity, as "
+    "cloud-optimised GeoTIFFs.",
     category="L3B",
     params=L3bParams,
     consumes=(ProductType.L2A,),

@@ -25,17 +25,14 @@ from sen4cap.geo.raster import (
     read_codes,
     read_physical,
     strips,
+    widened,
     write_cog,
     write_quicklook,
 )
 from sen4cap.kernels.indices import SpectralIndex, evaluate
+from sen4cap.kernels.validity import Flag, observed
 from sen4cap.processing import Context, Progress, sweep
-from sen4cap.processing.classification import (
-    OBSERVED,
-    Flag,
-    classification_of,
-    status_flags,
-)
+from sen4cap.processing.classification import Validity
 
 SCALE, NODATA = 0.001, -10000.0
 LOWEST = np.float32((NODATA + 1) * SCALE)
@@ -50,7 +47,12 @@ Stored = Mapping[str, NDArray[Any]]
 
 
 def write(
-    ctx: Context, source: Product, indices: Sequence[SpectralIndex], name: str, tag: str
+    ctx: Context,
+    source: Product,
+    validity: Validity | None,
+    indices: Sequence[SpectralIndex],
+    name: str,
+    tag: str,
 ) -> tuple[tuple[Asset, ...], dict[str, Any]]:
     """Assets and properties of the product `name`; its files are all there, or none is.
 
@@ -67,7 +69,7 @@ def write(
     with ExitStack() as stack:
         paths = {asset.name: stack.enter_context(ctx.write(Path(asset.href))) for asset in assets}
         spool = stack.enter_context(TemporaryDirectory(dir=paths["status"].parent, prefix=".l3b-"))
-        scene = _open(stack, source, indices)
+        scene = _open(stack, source, validity, indices)
         stored = _spool(Path(spool), scene.grid, indices)
         share = _fill(scene, indices, stored, ctx.progress)
         ctx.progress(0.7, "writing rasters")
@@ -92,24 +94,30 @@ def _assets(folder: Path, indices: Sequence[SpectralIndex], tag: str) -> tuple[A
 
 @dataclass(frozen=True)
 class _Scene:
-    """The open bands and scene classification of an acquisition."""
+    """The open bands and masks of an acquisition."""
 
     grid: Grid
     """The finest of its bands'."""
     bands: Mapping[str, tuple[Asset, Any]]
-    classes: tuple[Asset, Any] | None
+    validity: Validity | None
+    masks: Mapping[str, tuple[Asset, Any]]
 
 
-def _open(stack: ExitStack, source: Product, indices: Sequence[SpectralIndex]) -> _Scene:
+def _open(
+    stack: ExitStack,
+    source: Product,
+    validity: Validity | None,
+    indices: Sequence[SpectralIndex],
+) -> _Scene:
     names = sorted({band for index in indices for band in index.bands})
     assets = {name: source.asset(name) for name in names}
     grids = [grid_of(asset.href, source.grid) for asset in assets.values()]
-    classes = classification_of(source)
-    return _Scene(
-        min(grids, key=lambda grid: grid.pixel),
-        {name: (asset, stack.enter_context(open_asset(asset))) for name, asset in assets.items()},
-        (classes, stack.enter_context(open_asset(classes))) if classes else None,
+    masks = {asset.name: asset for asset in (validity.masks if validity else ())}
+    bands, beside = (
+        {name: (asset, stack.enter_context(open_asset(asset))) for name, asset in group.items()}
+        for group in (assets, masks)
     )
+    return _Scene(min(grids, key=lambda grid: grid.pixel), bands, validity, beside)
 
 
 def _spool(folder: Path, grid: Grid, indices: Sequence[SpectralIndex]) -> Stored:
@@ -134,12 +142,12 @@ def _fill(
             for name, (asset, dataset) in scene.bands.items()
         }
         status = _status(scene, bands, window)
-        observed = np.isin(status, OBSERVED)
+        seeing = observed(status)
         for index in indices:
-            values = np.where(observed, evaluate(index, bands), np.float32(np.nan))
+            values = np.where(seeing, evaluate(index, bands), np.float32(np.nan))
             stored[index.id][rows] = encode(np.maximum(values, LOWEST), "int16", NODATA, SCALE)
         stored["status"][rows] = status
-        seen += int(np.count_nonzero(observed))
+        seen += int(np.count_nonzero(seeing))
         with_data += int(np.count_nonzero(status != Flag.NO_DATA))
     return seen / with_data if with_data else 0.0
 
@@ -147,13 +155,18 @@ def _fill(
 def _status(
     scene: _Scene, bands: Mapping[str, NDArray[np.float32]], window: Window
 ) -> NDArray[np.uint8]:
-    """Status flags of a window; without a classification all that has data is land."""
+    """Flags of a window; without masks all that has data is land."""
     empty = np.logical_and.reduce([np.isnan(values) for values in bands.values()])
-    if scene.classes is None:
+    if scene.validity is None:
         flags = np.full(empty.shape, Flag.LAND, np.uint8)
     else:
-        asset, dataset = scene.classes
-        flags = status_flags(read_codes(dataset, asset, scene.grid, window))
+        margin = scene.validity.margin(scene.grid)
+        around = widened(window, margin)
+        codes = {
+            name: read_codes(dataset, asset, scene.grid, around)
+            for name, (asset, dataset) in scene.masks.items()
+        }
+        flags = scene.validity.flags(codes, margin)
     return np.where(empty, np.uint8(Flag.NO_DATA), flags)
 
 
@@ -181,7 +194,7 @@ def _write_files(
         _blocks(grid, stored["status"]),
         dtype="uint8",
         nodata=float(Flag.NO_DATA),
-        description="0 land, 1 water, 2 shadow, 3 snow, 4 cloud, 5 saturated",
+        description="0 land, 1 water, 3 snow, 4 cloud or shadow, 5 saturated",
         resampling="nearest",
     )
     picture = replace(first, href=str(paths[first.name]))

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from sen4cap.domain import Asset, Product, ProductType, slot_of
 from sen4cap.kernels.indices import INDICES
 from sen4cap.processing import Context, Params, Processor, Scope, Step, parameter
-from sen4cap.processing.classification import classification_of
+from sen4cap.processing.classification import Validity, validity_of
 from sen4cap.processing.marker_table import MarkerTable
 
 NAMED_INDICES = ("ndvi", "lai", "fapar", "fcover", "ndwi", "brightness")
@@ -53,6 +53,17 @@ class MarkersParams(Params):
         le=50,
     )
 
+    cloud_dilation: float = parameter(
+        0.0,
+        title="Cloud dilation",
+        description="Width by which clouds and their shadows are grown to all sides where bands of "
+        "L2A products are extracted.",
+        unit="m",
+        advanced=True,
+        ge=0,
+        le=500,
+    )
+
     @property
     def indices(self) -> tuple[str, ...]:
         """Assets of L3B products that are wanted."""
@@ -74,8 +85,8 @@ class Layer:
     """`ndvi`, `b04`: the name of the asset in small letters."""
     product: Product
     asset: Asset
-    mask: Asset | None
-    """Scene classification; None where the raster's own nodata says all."""
+    validity: Validity | None
+    """Masks of its product; None where the raster's own nodata says all."""
 
 
 def layers(params: MarkersParams, products: Iterable[Product]) -> tuple[Layer, ...]:
@@ -84,11 +95,11 @@ def layers(params: MarkersParams, products: Iterable[Product]) -> tuple[Layer, .
     for product in sorted(products, key=lambda item: item.name):
         is_l3b = product.type == ProductType.L3B
         wanted = params.indices if is_l3b else params.bands
-        mask = None if is_l3b else classification_of(product)
+        seen = None if is_l3b else validity_of(product, params.cloud_dilation)
         for asset in product.assets:
             if asset.name in wanted:
                 marker = asset.name.lower()
-                found[marker] = Layer(marker, product, asset, mask)
+                found[marker] = Layer(marker, product, asset, seen)
     return tuple(found[marker] for marker in sorted(found))
 
 

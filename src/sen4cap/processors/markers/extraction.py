@@ -20,6 +20,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -30,10 +31,9 @@ from numpy.typing import NDArray
 from sen4cap.domain import Asset, Grid, Product, revision_of
 from sen4cap.geo.coverage import CoverageIndex
 from sen4cap.geo.raster import grid_of
-from sen4cap.geo.zonal import Statistics, parcel_statistics
+from sen4cap.geo.zonal import Statistics, Visible, parcel_statistics
 from sen4cap.processing import Context
 from sen4cap.processing.acquisition import acquisition_properties
-from sen4cap.processing.classification import OBSERVED_CLASSES
 from sen4cap.processing.marker_table import MarkerTable
 from sen4cap.processors.markers import Layer
 from sen4cap.processors.markers.homes import Homes
@@ -68,11 +68,14 @@ class State:
     """Key of the homes: which parcels, with which geometries."""
     buffer: float
     processor: str
+    dilation: float = 0.0
+    """Of clouds, metres; 0 where the raster is masked already."""
 
     @property
     def revision(self) -> str:
         """8 hex digits for all but the parcels, as in the rows."""
-        return revision_of(self.raster, self.buffer, self.processor)[:8]
+        grown = (self.dilation,) if self.dilation else ()
+        return revision_of(self.raster, self.buffer, self.processor, *grown)[:8]
 
 
 @dataclass(frozen=True)
@@ -137,7 +140,8 @@ def _states(previous: Product | None) -> dict[str, State]:
 
 
 def _exists(layer: Layer) -> bool:
-    hrefs = [item.href for item in (layer.asset, layer.mask) if item]
+    masks = layer.validity.masks if layer.validity else ()
+    hrefs = [item.href for item in (layer.asset, *masks)]
     return all("://" in href or Path(href).exists() for href in hrefs)
 
 
@@ -145,7 +149,8 @@ def _work(
     table: MarkerTable, layer: Layer, task: Extraction, homes: Homes, before: Mapping[str, State]
 ) -> Work:
     product = layer.product
-    state = State(product.revision, homes.key, task.buffer, task.processor)
+    dilation = layer.validity.dilation if layer.validity else 0.0
+    state = State(product.revision, homes.key, task.buffer, task.processor, dilation)
     rows = table.standing(layer.marker, product.start, product.grid)
     stand = rows.filter(pl.col("revision") == state.revision)
     unseen = _remembered(homes, before.get(layer.marker), state).join(rows, on="parcel", how="anti")
@@ -167,7 +172,7 @@ def _remembered(homes: Homes, old: State | None, new: State) -> pl.DataFrame:
 def _extracted(
     ctx: Context, task: Extraction, homes: Homes, work: Sequence[Work]
 ) -> Iterator[tuple[Work, pl.DataFrame]]:
-    """New rows of each marker that has parcels to do; each scene classification is read once."""
+    """New rows of each marker that has parcels to do; each mask is read once."""
     groups = _groups(homes.grid, [item for item in work if len(item.todo)])
     for number, ((raster, _, _), items) in enumerate(groups.items()):
         index = _restricted(homes.coverage(raster, task.buffer), items[0].todo)
@@ -179,13 +184,20 @@ def _extracted(
             index,
             raster,
             [item.layer.asset for item in items],
-            mask=items[0].layer.mask,
-            valid_codes=OBSERVED_CLASSES,
+            visible=_visible(items[0].layer, raster),
             cores=ctx.cores,
             progress=told,
         )
         for item in items:
             yield item, _rows(item, task, index, statistics[item.layer.asset.name])
+
+
+def _visible(layer: Layer, raster: Grid) -> Visible | None:
+    validity = layer.validity
+    if validity is None:
+        return None
+    margin = validity.margin(raster)
+    return Visible(validity.masks, partial(validity.observed, margin=margin), margin)
 
 
 def _groups(grid: str, work: Iterable[Work]) -> dict[tuple[Grid, str, bytes], list[Work]]:

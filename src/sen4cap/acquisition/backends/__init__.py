@@ -1,0 +1,1 @@
+"""Programs of others that make L2A, backscatter and coherence; found by setting, never required."""
