@@ -171,6 +171,18 @@ def test_a_job_ends_with_its_last_step(queue: Store) -> None:
     assert [status.value for status, _ in queue.jobs.history(number)] == history
 
 
+def test_a_turn_keeps_what_ended_and_claims_what_may_start(queue: Store) -> None:
+    number = submit(queue, 2)
+    (step,) = claim(queue, limit=1)
+    done = changed(step, Status.SUCCESSFUL, lease=None, lease_until=None, ended=LATER)
+    closed = [Closed(step.lease or "", done, product("p"))]
+    leased = queue.steps.turn(closed, LATER, Claim("us", 1, LATER, LATER))
+    assert [(job.id, item.position) for job, item in leased] == [(number, 1)]
+    assert statuses(queue, number) == "sr"
+    assert queue.products.get("p").name == "p"
+    assert queue.steps.turn([], LATER, Claim("us", 1, LATER, LATER)) == []
+
+
 def test_steps_wait_for_those_they_name(queue: Store) -> None:
     made = steps(3)
     made[2] = replace(made[2], after=(0, 1))
