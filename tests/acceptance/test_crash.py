@@ -93,7 +93,7 @@ def made_once(system: System, job: int) -> Counter[int]:
 
 
 @pytest.mark.parametrize(
-    ("count", "kills"), [(24, 2), pytest.param(300, 200, marks=pytest.mark.soak)]
+    ("count", "kills"), [(24, 2), pytest.param(3000, 200, marks=pytest.mark.soak)]
 )
 def test_nothing_is_lost_on_sqlite(tmp_path: Path, count: int, kills: int) -> None:
     used = settings(tmp_path / "home")
@@ -103,7 +103,7 @@ def test_nothing_is_lost_on_sqlite(tmp_path: Path, count: int, kills: int) -> No
 
 @pytest.mark.postgresql
 @pytest.mark.parametrize(
-    ("count", "kills"), [(24, 3), pytest.param(300, 200, marks=pytest.mark.soak)]
+    ("count", "kills"), [(24, 3), pytest.param(3000, 200, marks=pytest.mark.soak)]
 )
 def test_nothing_is_lost_on_postgresql(tmp_path: Path, count: int, kills: int) -> None:
     with (

@@ -33,6 +33,8 @@ FIRST = datetime(2019, 1, 1, 10, 50, tzinfo=UTC)
 SIZE = 8
 """Rows and columns of a scene."""
 LOOK_SECONDS = 0.1
+PAUSE_SECONDS = 0.5
+"""At most so long after something was done the next blow falls."""
 PATIENCE = 60.0
 """Seconds without anything done after which the next blow falls all the same."""
 
@@ -141,15 +143,15 @@ def torment(
 ) -> list[str]:
     """Strike `kills` times at random moments, then let it finish; returns the blows.
 
-    Every kind of blow falls equally often, up to a second after the engine has done something since
-    the last one, or after a while without. `done` counts what the engine has done, and is None when
+    Every kind of blow falls equally often, soon after the engine has done something since the
+    last one, or after a while without. `done` counts what the engine has done, and is None when
     all is over.
     """
     chance, fallen, deck = dice(seed), list[str](), list[str]()
     before, since = 0, time.monotonic()
     while (now := done()) is not None:
         if len(fallen) < kills and (now > before or time.monotonic() - since > PATIENCE):
-            time.sleep(chance.uniform(0, 1))
+            time.sleep(chance.uniform(0, PAUSE_SECONDS))
             deck = deck or chance.sample(sorted(blows), len(blows))
             fallen.append(deck.pop())
             blows[fallen[-1]]()
