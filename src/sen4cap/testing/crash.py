@@ -60,7 +60,7 @@ def populate(system: System, folder: Path, count: int) -> None:
 
 
 def _scene(number: int, assets: tuple[Asset, ...]) -> Product:
-    when = FIRST + timedelta(hours=12 * number)
+    when = FIRST + timedelta(hours=2 * number)
     name = f"L2A_{number:04d}"
     footprint = "POLYGON ((3 51, 4 51, 4 52, 3 51))"
     return Product(
