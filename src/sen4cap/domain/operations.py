@@ -100,7 +100,7 @@ def settled(job: Job, steps: Sequence[StepRecord], at: datetime) -> Change:
     if not reasons:
         return changed(job, Status.SUCCESSFUL, ended=at), []
     several = f"{len(reasons)} of {len(steps)} steps failed; the first: "
-    reason = several * (len(reasons) > 1) + reasons[0]
+    reason = f"{several * (len(reasons) > 1)}{reasons[0]} {job.reason}".rstrip()
     return changed(job, Status.FAILED, reason=reason, ended=at), dismissed
 
 
