@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 DEMO ?= demo
 
-.PHONY: help demo test test-long check lint types layers services pictures bench lock clean
+.PHONY: help demo test test-long soak check lint types layers services pictures bench lock clean
 
 help: ## Show the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -19,10 +19,13 @@ demo: $(STAMP) ## Run the main job on a generated season and show how good it wa
 	@$(BIN)/sen4cap demo --folder "$(DEMO)"
 
 test: $(STAMP) services ## Run the tests
-	@$(BIN)/pytest -m "not long" -n 2 --dist worksteal
+	@$(BIN)/pytest -m "not long and not soak" -n 2 --dist worksteal
 
 test-long: $(STAMP) services ## Run the tests that are too slow for every day
 	@$(BIN)/pytest -m long
+
+soak: $(STAMP) services ## Kill the engine 400 times and replay 10,000 seasons: about an hour
+	@$(BIN)/pytest -m soak
 
 check: lint types layers test ## What must be green before a change lands
 

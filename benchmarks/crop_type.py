@@ -22,6 +22,7 @@ from sen4cap.kernels.accuracy import confusion_matrix, f1_score, kappa, overall_
 from sen4cap.processors.l4a_crop_type.model import out_of_fold
 from sen4cap.processors.l4a_crop_type.params import CropTypeParams
 from sen4cap.processors.l4a_crop_type.run import Prepared, prepare
+from sen4cap.testing.crop_type import crop_step
 from sen4cap.testing.demarke import demarke_context
 
 SEEDS = range(5)
@@ -53,7 +54,7 @@ def main(data: Path) -> None:
             figures = []
             for seed in SEEDS:
                 params = CropTypeParams(block_size=1000, pa_min=1, min_s2_pix=0, seed=seed)
-                prepared = prepare(ctx, params)
+                prepared = prepare(ctx, params, crop_step(ctx).inputs)
                 target, count = prepared.sample.target, len(prepared.classes)
                 matrix = confusion_matrix(model(prepared, params), target, count)
                 figures.append([overall_accuracy(matrix), kappa(matrix), *f1_score(matrix)])

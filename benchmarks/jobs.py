@@ -6,6 +6,7 @@ The bounds are 50 ms for the queries and 1.5 s for the command.
 from __future__ import annotations
 
 import os
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -20,6 +21,7 @@ from sen4cap.settings import Settings
 
 JOBS, STEPS = 200, 1000
 ROUNDS = 20
+RUNS = 5
 
 
 def fill(system: System) -> None:
@@ -60,6 +62,18 @@ def best(what: object, system: System) -> float:
     return 1000 * sorted(times)[ROUNDS // 2]
 
 
+def command(home: Path) -> float:
+    """Seconds of the whole command, from an empty process to its last line."""
+    words = [sys.executable, "-m", "sen4cap", "job", "list"]
+    environment = {**os.environ, "SEN4CAP_HOME": str(home)}
+    times = []
+    for _ in range(RUNS):
+        began = time.perf_counter()
+        subprocess.run(words, env=environment, check=True, capture_output=True)
+        times.append(time.perf_counter() - began)
+    return statistics.median(times)
+
+
 def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder)
@@ -67,11 +81,7 @@ def main() -> None:
             fill(system)
             print(f"queries of job list: {best(listed, system):.1f} ms (median, bound 50)")
             print(f"claim of two steps: {best(claimed, system):.1f} ms (median)")
-        began = time.perf_counter()
-        command = [sys.executable, "-m", "sen4cap", "job", "list"]
-        environment = {**os.environ, "SEN4CAP_HOME": str(home)}
-        subprocess.run(command, env=environment, check=True, capture_output=True)
-        print(f"sen4cap job list: {time.perf_counter() - began:.2f} s (bound 1.5)")
+        print(f"sen4cap job list: {command(home):.2f} s (median of {RUNS}, bound 1.5)")
 
 
 if __name__ == "__main__":

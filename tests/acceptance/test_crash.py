@@ -9,6 +9,7 @@ import os
 from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -29,6 +30,8 @@ pytestmark = pytest.mark.filterwarnings(
     "ignore::pytest.PytestUnraisableExceptionWarning"
 )
 LOG_LINES = 30
+EVERY = timedelta(hours=2)
+"""So that the season holds 3,000 scenes."""
 
 
 def settings(home: Path, url: str | None = None) -> Settings:
@@ -45,7 +48,7 @@ def environment(of: Settings) -> dict[str, str]:
 
 def undisturbed(folder: Path, count: int) -> dict[str, str]:
     with session(settings(folder / "calm")) as system:
-        crash.populate(system, folder / "calm scenes", count)
+        crash.populate(system, folder / "calm scenes", count, EVERY)
         jobs.run(system, "l3b", SITE, SEASON)
         return crash.digests(system)
 
@@ -55,7 +58,7 @@ def tormented(
 ) -> list[str]:
     """Run a job while everything is being killed; returns what was."""
     with session(used) as system:
-        crash.populate(system, folder / "scenes", count)
+        crash.populate(system, folder / "scenes", count, EVERY)
         number = jobs.submit(system, "l3b", SITE, SEASON).id or 0
         engine = Engine(environment(used), folder / "engine.log")
 
@@ -93,7 +96,7 @@ def made_once(system: System, job: int) -> Counter[int]:
 
 
 @pytest.mark.parametrize(
-    ("count", "kills"), [(24, 2), pytest.param(300, 200, marks=pytest.mark.long)]
+    ("count", "kills"), [(24, 2), pytest.param(3000, 200, marks=pytest.mark.soak)]
 )
 def test_nothing_is_lost_on_sqlite(tmp_path: Path, count: int, kills: int) -> None:
     used = settings(tmp_path / "home")
@@ -103,7 +106,7 @@ def test_nothing_is_lost_on_sqlite(tmp_path: Path, count: int, kills: int) -> No
 
 @pytest.mark.postgresql
 @pytest.mark.parametrize(
-    ("count", "kills"), [(24, 3), pytest.param(300, 200, marks=pytest.mark.long)]
+    ("count", "kills"), [(24, 3), pytest.param(3000, 200, marks=pytest.mark.soak)]
 )
 def test_nothing_is_lost_on_postgresql(tmp_path: Path, count: int, kills: int) -> None:
     with (

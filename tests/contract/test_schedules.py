@@ -74,7 +74,7 @@ def test_of_several_schedules_all_are_added_or_none(seasoned: Store) -> None:
         lambda store: store.schedules.get("x"),
         lambda store: store.schedules.delete("x"),
         lambda store: store.schedules.all("nowhere"),
-        lambda store: store.schedules.failures("nowhere", "2019"),
+        lambda store: store.schedules.failed("nowhere", "2019"),
     ],
 )
 def test_what_is_not_there_is_not_found(seasoned: Store, call: Any) -> None:
@@ -143,7 +143,7 @@ def test_a_deleted_job_leaves_its_schedule(seasoned: Store) -> None:
     assert seasoned.schedules.get("s").name == "s"
 
 
-def test_failures_are_counted_where_nothing_is_at_work(seasoned: Store) -> None:
+def test_failures_are_told_where_nothing_is_at_work(seasoned: Store) -> None:
     def job(*steps: tuple[str, str, Status], season: str = "2019") -> None:
         records = [
             StepRecord(0, place, slot, slot, revision, status=status)
@@ -156,5 +156,10 @@ def test_failures_are_counted_where_nothing_is_at_work(seasoned: Store) -> None:
     job(("bad", "r1", failed), ("bad2", "r1", Status.DISMISSED))
     job(("bad", "r2", failed), ("late", "r2", Status.ACCEPTED))
     job(("elsewhere", "r1", failed), season="2020")
-    assert seasoned.schedules.failures("flevo", "2019") == {("bad", "r1"): 2, ("bad", "r2"): 1}
-    assert seasoned.schedules.failures("lux", "2019") == {}
+    found = seasoned.schedules.failed("flevo", "2019")
+    assert [(step.slot, step.revision) for step in found] == [
+        *(("bad", "r1"), ("bad", "r1")),
+        ("bad", "r2"),
+    ]
+    assert [step.job_id for step in found] == sorted({step.job_id for step in found})
+    assert seasoned.schedules.failed("lux", "2019") == []

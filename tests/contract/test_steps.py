@@ -171,6 +171,18 @@ def test_a_job_ends_with_its_last_step(queue: Store) -> None:
     assert [status.value for status, _ in queue.jobs.history(number)] == history
 
 
+def test_a_turn_keeps_what_ended_and_claims_what_may_start(queue: Store) -> None:
+    number = submit(queue, 2)
+    (step,) = claim(queue, limit=1)
+    done = changed(step, Status.SUCCESSFUL, lease=None, lease_until=None, ended=LATER)
+    closed = [Closed(step.lease or "", done, product("p"))]
+    leased = queue.steps.turn(closed, LATER, Claim("us", 1, LATER, LATER))
+    assert [(job.id, item.position) for job, item in leased] == [(number, 1)]
+    assert statuses(queue, number) == "sr"
+    assert queue.products.get("p").name == "p"
+    assert queue.steps.turn([], LATER, Claim("us", 1, LATER, LATER)) == []
+
+
 def test_steps_wait_for_those_they_name(queue: Store) -> None:
     made = steps(3)
     made[2] = replace(made[2], after=(0, 1))
@@ -191,16 +203,28 @@ def test_a_lease_commits_once(queue: Store) -> None:
         queue.products.get("other")
 
 
-def test_the_first_failed_step_fails_the_job(queue: Store) -> None:
-    number = submit(queue, 4)
-    first, second, third = claim(queue, limit=3)
-    assert end(queue, first)
+def test_a_failed_step_takes_along_only_what_waits_for_it(queue: Store) -> None:
+    after = {2: (1,), 3: (2,)}
+    asked = [replace(step, after=after.get(step.position, ())) for step in steps(5, finish=True)]
+    number = queue.jobs.add(Job("l3b", "flevo", "2018"), asked).id or 0
+    first, second, last = claim(queue)
+    assert [first.position, second.position, last.position] == [0, 1, 4]
     assert end(queue, second, Status.FAILED, reason="No cloud-free pixel.")
+    assert queue.jobs.get(number).status is Status.RUNNING
+    assert statuses(queue, number) == "rfddrd", "the tidying step waits for all"
+    assert end(queue, first, product=product("kept"))
+    assert end(queue, last)
     job = queue.jobs.get(number)
     assert (job.status, job.reason, job.ended) == (Status.FAILED, "No cloud-free pixel.", LATER)
-    assert statuses(queue, number) == "sfdd"
-    assert not end(queue, third, product=product("late")), "the lease went with the job"
+    assert queue.products.get("kept").name == "kept"
     assert queue.steps.leases("us") == set()
+
+
+def test_a_job_tells_how_many_of_its_steps_failed(queue: Store) -> None:
+    number = submit(queue, 3)
+    for step in claim(queue):
+        end(queue, step, Status.FAILED, reason=f"Bad {step.position}.")
+    assert queue.jobs.get(number).reason == "3 of 3 steps failed; the first: Bad 0."
 
 
 def test_a_refused_product_fails_its_step_alone(queue: Store) -> None:
@@ -221,9 +245,10 @@ def test_a_refused_product_fails_its_step_alone(queue: Store) -> None:
 
 def test_a_retry_does_again_what_was_not_done(queue: Store) -> None:
     number = submit(queue, 3, finish=True)
-    first, second, _third = claim(queue)
+    first, second, third = claim(queue)
     end(queue, first)
     end(queue, second, Status.FAILED, reason="Out of memory.")
+    end(queue, third, Status.FAILED, reason="Out of memory.")
     job = queue.jobs.change(number, retried)
     assert (job.status, job.reason, job.ended) == (Status.ACCEPTED, "", None)
     assert statuses(queue, number) == "saaa"

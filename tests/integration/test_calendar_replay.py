@@ -220,7 +220,7 @@ def test_each_date_has_its_job_once_whatever_goes_wrong(block: int) -> None:
         replay_in_memory(seed)
 
 
-@pytest.mark.long
+@pytest.mark.soak
 @pytest.mark.parametrize("block", range(90))
 def test_each_date_has_its_job_once_in_ten_thousand_seasons(block: int) -> None:
     for seed in range(1000 + 100 * block, 1100 + 100 * block):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import socket
 import tempfile
 import time
@@ -13,7 +14,12 @@ import psutil
 import pytest
 
 from sen4cap.domain import Ending
-from sen4cap.engine.cluster import open_cluster, slurm_arguments, slurm_lifetime
+from sen4cap.engine.cluster import (
+    _slurm_cluster,
+    open_cluster,
+    slurm_arguments,
+    slurm_lifetime,
+)
 from sen4cap.engine.dask_executor import DaskExecutor
 from sen4cap.engine.params import MB, ExecutorParams
 from sen4cap.errors import InvalidParameter, ServiceUnavailable
@@ -171,15 +177,15 @@ def test_workers_follow_from_the_machine(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def test_a_job_of_slurm_is_asked_for_as_set(tmp_path: Path) -> None:
-    from dask_jobqueue.slurm import SLURMJob
-
     params = ExecutorParams.model_validate(
         {"cluster": "slurm", "memory": 1536, "cores": 4, "slurm.partition": "long"}
         | {"slurm.account": "cap", "slurm.qos": "night", "slurm.walltime": 1590}
     )
     arguments = slurm_arguments(params, tmp_path)
     arguments.pop("scheduler_options")
-    script = SLURMJob("tcp://127.0.0.1:1", "w", **arguments).job_script()
+    interrupt = signal.getsignal(signal.SIGINT)
+    script = _slurm_cluster().job_cls("tcp://127.0.0.1:1", "w", **arguments).job_script()
+    assert signal.getsignal(signal.SIGINT) is interrupt, "the import of dask-jobqueue takes it over"
     for line in ("-p long", "-A cap", "--qos=night", "--cpus-per-task=4", "-t 1-02:30:00"):
         assert f"#SBATCH {line}\n" in script
     assert "--mem=2G" in script

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import shlex
+import signal
+import sys
 import threading
 import time
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 from typer.testing import CliRunner
@@ -108,16 +111,15 @@ def test_a_failed_step_is_retried_when_its_cause_is_gone(here: System, tmp_path:
         jobs.run(here, "l3b", SITE, SEASON)
     (job,) = here.store.jobs.all()
     assert (job.status, job.reason) == (Status.FAILED, str(caught.value))
-    assert statuses(here, job) == "fdd"
+    assert job.reason.startswith("3 of 3 steps failed; the first: ")
+    assert statuses(here, job) == "fff"
     path.write_bytes(whole)
     job = jobs.retry(here, job.id or 0)
     assert running.drive(here, job, lambda *_: None).status is Status.SUCCESSFUL
-    assert [step.attempt for step in here.store.steps.of(job.id or 0)] == [2, 1, 1]
+    assert [step.attempt for step in here.store.steps.of(job.id or 0)] == [2, 2, 2]
 
 
-def test_an_interrupted_job_is_dismissed(
-    here: System, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_interrupted_job_is_dismissed(here: System, monkeypatch: pytest.MonkeyPatch) -> None:
     def interrupted(_task: Task) -> Product:
         raise KeyboardInterrupt
 
@@ -132,7 +134,10 @@ def test_an_interrupted_job_is_dismissed(
     assert here.store.services.all() == []
 
 
-def test_a_step_run_here_ends_when_its_lease_is_gone(here: System) -> None:
+@pytest.mark.parametrize("handler", [signal.default_int_handler, lambda *_: sys.exit()])
+def test_a_step_run_here_ends_when_its_lease_is_gone(here: System, handler: Any) -> None:
+    """dask-jobqueue, where it is imported, makes an exit of each interrupt."""
+
     def slow(_task: Task) -> None:
         while True:
             time.sleep(0.01)
@@ -141,10 +146,15 @@ def test_a_step_run_here_ends_when_its_lease_is_gone(here: System) -> None:
     task = Task("l3b", {}, Step((), "slot"), context)
     executor = InlineExecutor(slow, lambda _lease: False, beat_seconds=0.05)
     before = threading.active_count()
-    executor.submit("us-1-1", task)
+    former = signal.signal(signal.SIGINT, handler)
+    try:
+        executor.submit("us-1-1", task)
+    finally:
+        signal.signal(signal.SIGINT, former)
     (ended,) = executor.poll()
     assert (ended.lease, ended.kind, ended.error) == ("us-1-1", Ending.KILLED, "")
     assert threading.active_count() == before
+    assert executor.error is None
 
 
 def test_new_products_trigger_what_is_made_from_them_once(here: System) -> None:
@@ -166,6 +176,47 @@ def test_new_products_trigger_what_is_made_from_them_once(here: System) -> None:
     here.store.products.commit([replace(scene, name="off", start=new, end=new, revision="o" * 32)])
     assert triggers.pull() == []
     assert here.store.arrivals.all() == []
+
+
+def arrive(system: System, day: int, **values: Any) -> None:
+    """A scene of some day of March that is like the first."""
+    when = datetime(2019, 3, day, 10, 50, tzinfo=UTC)
+    scene = replace(system.store.products.get("L2A_0000"), start=when, end=when, **values)
+    system.store.products.commit([replace(scene, name=f"march-{day}", revision=f"{day:032d}")])
+
+
+def test_an_image_that_cannot_be_read_is_left_out_after_three_jobs(
+    here: System, tmp_path: Path
+) -> None:
+    triggers = Triggers(here)
+    triggers.pull()
+    jobs.cancel(here, 1)
+    jobs.run(here, "l3b", SITE, SEASON)
+    broken = tmp_path / "broken.tif"
+    broken.write_bytes((tmp_path / "scenes" / "B04.tif").read_bytes()[:100])
+    assets = here.store.products.get("L2A_0000").assets
+    arrive(here, 1, assets=tuple(replace(item, href=str(broken)) for item in assets))
+    for day in (2, 3, 4):
+        arrive(here, day)
+        (job,) = triggers.pull()
+        assert [item.label[-2:] for item in here.store.steps.of(job.id or 0)] == [
+            "01",
+            f"{day:02d}",
+        ]
+        with pytest.raises(UnreadableFile, match=r"broken\.tif"):
+            running.drive(here, job, lambda *_: None)
+        assert statuses(here, job) == "fs"
+    arrive(here, 5)
+    (job,) = triggers.pull()
+    assert running.drive(here, job, lambda *_: None).status is Status.SUCCESSFUL
+    assert [item.label for item in here.store.steps.of(job.id or 0)] == ["31UDS 2019-03-05"]
+    environment = {"SEN4CAP_HOME": str(here.settings.home), "COLUMNS": "300"}
+    words = ["job", "show", str(job.id)]
+    shown = CliRunner().invoke(app, words, env=environment, catch_exceptions=False).stdout
+    assert "Left out after 3 failures: 31UDS 2019-03-01 (" in shown
+    assert "broken.tif" in shown
+    assert "'sen4cap job retry 5' tries again." in shown
+    assert len(jobs.submit(here, "l3b", SITE, SEASON).reason) == 0, "who asks gets all of it"
 
 
 def test_services_whose_process_is_gone_are_forgotten(here: System) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -15,11 +17,15 @@ import pyogrio
 import pytest
 import shapely
 
-from sen4cap.domain import Grid, Product, Reason, Season
+from sen4cap.app import jobs, lpis
+from sen4cap.app.system import System, session
+from sen4cap.domain import Grid, Product, ProductType, Reason, Season
 from sen4cap.errors import InvalidParameter, NoInput
 from sen4cap.processing import Context
 from sen4cap.processors.l4a_crop_type import processor
 from sen4cap.processors.l4a_crop_type.params import CropTypeParams
+from sen4cap.settings import Settings
+from sen4cap.store.parcels import SqlParcels
 from sen4cap.testing.crop_type import crop_step, season_context
 from sen4cap.testing.demarke import demarke_context
 
@@ -136,12 +142,13 @@ def test_figures_follow_from_the_table(ctx: Context) -> None:
 
 
 def test_same_input_same_bytes(ctx: Context, tmp_path: Path) -> None:
-    first = processor.run(ctx, SMALL, crop_step(ctx))
+    step = crop_step(ctx)
+    first = processor.run(ctx, SMALL, step)
     other = replace(ctx, archive=tmp_path / "again", cores=2)
     markers = other.folder("s4c_mdb1")
     markers.parent.mkdir(parents=True)
     ctx.folder("s4c_mdb1").rename(markers)
-    second = processor.run(other, SMALL, crop_step(ctx))
+    second = processor.run(other, SMALL, step)
     assert len(first.assets) == 4
     for asset in first.assets:
         again = second.asset(asset.name)
@@ -196,6 +203,51 @@ def test_no_trees_predict_the_shares(ctx: Context) -> None:
     # 124 of 245 are grass at most: the larger class of the teachers is named everywhere.
     assert document["overall_accuracy"] < 0.55
     assert document["log_loss"] == pytest.approx(document["log_loss_of_shares"], abs=0.02)
+
+
+@contextmanager
+def installation(home: Path, days: int, monkeypatch: pytest.MonkeyPatch) -> Iterator[System]:
+    """One that has the first so many of the three dates."""
+    parcels = squares()
+    rows = observations(parcels)
+    first = rows.filter(pl.col("time").is_in(rows["time"].unique().sort()[:days].implode()))
+    with session(Settings(home=home, cores=1)) as system:
+        ctx = season_context(
+            system.archive, SEASON, GRID, parcels=parcels, lut=LUT, markers={"ndvi": first}
+        )
+        system.store.sites.add(ctx.site)
+        system.store.seasons.add(SEASON)
+        system.store.grids.add("demo", GRID)
+        made = [replace(item, season="2017") for item in crop_step(ctx).inputs]
+        system.store.products.commit(made)
+        monkeypatch.setattr(SqlParcels, "current", lambda *_: ctx.parcel_set)
+        monkeypatch.setattr(lpis, "lut_file", lambda *_: ctx.lut)
+        yield system
+
+
+def test_a_nominal_day_gives_what_a_job_of_that_day_gave(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """May and July of May, July and October; and the map of the season stands beside it."""
+    options = {"num-trees": 20, "block-size": 1000, "pa-min": 10}
+    found: list[Product] = []
+    for days in (2, 3):
+        with installation(tmp_path / str(days), days, monkeypatch) as system:
+            words = ("s4c_l4a", "demo", "2017", options)
+            done = jobs.run(system, *words, nominal=date(2017, 7, 31))
+            found += done.made
+            assert jobs.run(system, *words, nominal=date(2017, 7, 31)).standing == 1
+            whole = jobs.run(system, *words).made
+            current = system.store.products.search("demo", types=[ProductType.L4A])
+            assert {item.name for item in current} == {done.made[0].name, whole[0].name}
+            assert whole[0].name.startswith("S2AGRI_S4C_L4A_PRD_Sdemo_V20170101_20171231_r")
+    then, now = found
+    assert then.name == now.name
+    assert then.name.startswith("S2AGRI_S4C_L4A_PRD_Sdemo_V20170101_20170731_r")
+    assert len(now.parents) == 2
+    for asset in then.assets:
+        again = now.asset(asset.name)
+        assert Path(asset.href).read_bytes() == Path(again.href).read_bytes(), asset.name
 
 
 @pytest.mark.data

@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import inspect
 
 from sen4cap.domain import Site
@@ -40,6 +42,16 @@ def test_migrated_tables_are_the_declared_ones(empty: SqlStore) -> None:
         context = MigrationContext.configure(connection, opts=options)
         assert compare_metadata(context, metadata) == []
         assert set(inspect(connection).get_table_names()) >= set(metadata.tables)
+
+
+def test_revisions_are_read_off_the_names_of_the_files() -> None:
+    config = Config()
+    config.set_main_option("script_location", str(schema.FOLDER))
+    config.set_main_option("path_separator", "os")
+    scripts = ScriptDirectory.from_config(config)
+    oldest_first = [script.revision for script in scripts.walk_revisions()][::-1]
+    assert list(schema.known()) == oldest_first
+    assert scripts.get_heads() == [schema.head()]
 
 
 def test_a_global_value_stands_once_per_key(empty: SqlStore) -> None:

@@ -184,7 +184,7 @@ def fail(system: System, number: int) -> None:
     """All steps of a job fail."""
     jobs: Any = system.store.jobs
     for step in system.store.steps.of(number):
-        jobs.write_step(replace(step, status=Status.FAILED))
+        jobs.write_step(replace(step, status=Status.FAILED, reason="It is broken."))
     job = replace(jobs.get(number), status=Status.RUNNING)
     jobs.update(job)
     jobs.update(replace(job, status=Status.FAILED))
@@ -197,8 +197,16 @@ def test_jobs_of_a_schedule_leave_out_what_failed_three_times(system: System) ->
         assert answer(system, schedule.name, f"2019-05-0{day}").verdict is Verdict.READY
         fail(system, SystemDesk(system).submit(schedule, date(2019, 5, day)))
     assert answer(system, schedule.name, "2019-05-06") == Answer(
-        Verdict.SKIP, "nothing new up to then."
+        Verdict.SKIP,
+        "nothing new up to then. Left out after 3 failures: 31UFU 2019-05-03 (It is broken); "
+        "'sen4cap job retry 3' tries again.",
     )
+    system.store.products.commit(l2a("2019-05-06"))
+    assert answer(system, schedule.name, "2019-05-06").verdict is Verdict.READY
+    job = system.store.jobs.get(SystemDesk(system).submit(schedule, date(2019, 5, 6)))
+    (step,) = system.store.steps.of(job.id or 0)
+    assert step.label == "31UFU 2019-05-06"
+    assert job.reason.startswith("Left out after 3 failures: 31UFU 2019-05-03 (It is broken)")
 
 
 def test_a_disabled_season_waits(system: System) -> None:

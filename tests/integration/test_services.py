@@ -21,7 +21,7 @@ import psutil
 import pytest
 from fastapi.testclient import TestClient
 
-from sen4cap.app import claims, group, health, jobs, processes, services
+from sen4cap.app import claims, group, health, jobs, processes, services, serving
 from sen4cap.app.serving import step_logs
 from sen4cap.app.system import System, session
 from sen4cap.app.tail import last_lines
@@ -382,6 +382,57 @@ def test_up_keeps_services_up_and_ctrl_c_ends_all(
     for log in (settings.home / "logs").glob("*.log"):
         for line in log.read_text("utf-8").splitlines():
             assert "event" in json.loads(line)
+
+
+WRITES = """
+import sys, time
+from pathlib import Path
+from sen4cap.processing import write_whole
+
+with write_whole(Path(sys.argv[1], "index.tif")) as temporary:
+    temporary.write_bytes(b"half")
+    print(flush=True)
+    time.sleep(60)
+"""
+
+
+def test_what_killed_processes_left_incomplete_is_removed(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = settings.archive_root / "s" / "l3b"
+    writers = [
+        subprocess.Popen([sys.executable, "-c", WRITES, folder / name], stdout=subprocess.PIPE)
+        for name in ("killed", "alive")
+    ]
+    try:
+        for writer in writers:
+            assert writer.stdout is not None
+            writer.stdout.readline()
+        writers[0].kill()
+        writers[0].wait()
+        mine = folder / "killed"
+        (mine / "whole.tif").touch()
+        (mine / ".index.another-node.1.part.tif").touch()
+        reused = mine / f".index.{socket.gethostname()}.{writers[1].pid}.part.tif"
+        reused.touch()
+        os.utime(reused, (1e9, 1e9))
+        monkeypatch.setattr(serving, "_executor", _refusing)
+        with pytest.raises(ServiceUnavailable):
+            serving.serve_orchestrator(settings, threading.Event(), lambda _: None)
+        _until(lambda: len(list(mine.iterdir())) == 2, 10)
+        assert {path.name for path in mine.iterdir()} == {
+            "whole.tif",
+            ".index.another-node.1.part.tif",
+        }
+        assert len(list((folder / "alive").iterdir())) == 1
+    finally:
+        for writer in writers:
+            writer.kill()
+            writer.communicate()
+
+
+def _refusing(*_: object) -> None:
+    raise ServiceUnavailable("There are no workers.")
 
 
 @pytest.mark.long

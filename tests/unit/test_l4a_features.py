@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime
 from pathlib import Path
-from zoneinfo import ZoneInfo
 
 import numpy as np
 import polars as pl
@@ -17,7 +16,16 @@ from sen4cap.processors.l4a_crop_type import features as module
 from sen4cap.processors.l4a_crop_type.features import columns_of, season_features
 
 SEASON = Season("s", "2020", date(2020, 1, 1), date(2020, 3, 31))
-BETWEEN = SEASON.bounds(ZoneInfo("UTC"))
+SEEN = pl.DataFrame(
+    {
+        "time": [
+            datetime(2020, month, day, 10, tzinfo=UTC)
+            for month, day in ((1, 1), (2, 21), (2, 29), (3, 30), (3, 31))
+        ],
+        "grid": "g",
+    }
+)
+"""Acquisitions of the home grid."""
 HOMES = pl.DataFrame({"parcel": [4, 7, 9], "geom_hash": ["a", "b", "c"], "grid": ["g", "g", "g"]})
 
 
@@ -56,7 +64,7 @@ def values(found: module.Features, name: str) -> list[float]:
 
 
 def test_dekads_of_a_leap_year(tmp_path: Path) -> None:
-    found = season_features(table(tmp_path), SEASON, BETWEEN, HOMES, frozenset({"g"}))
+    found = season_features(table(tmp_path), SEASON, SEEN, HOMES, frozenset({"g"}))
     assert values(found, "ndvi_mean_d06") == pytest.approx([0.5, np.nan, np.nan], nan_ok=True)
     assert values(found, "ndvi_mean_d01") == pytest.approx([0.5, np.nan, np.nan], nan_ok=True)
     assert values(found, "ndvi_mean_d09") == pytest.approx([np.nan, 0.5, np.nan], nan_ok=True)
@@ -70,11 +78,23 @@ def test_dekads_of_a_leap_year(tmp_path: Path) -> None:
 
 def test_chunks_give_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     store = table(tmp_path)
-    whole = season_features(store, SEASON, BETWEEN, HOMES, frozenset({"g"}))
+    whole = season_features(store, SEASON, SEEN, HOMES, frozenset({"g"}))
     monkeypatch.setattr(module, "CHUNK", 2)
-    pieces = season_features(store, SEASON, BETWEEN, HOMES, frozenset({"g"}))
+    pieces = season_features(store, SEASON, SEEN, HOMES, frozenset({"g"}))
     np.testing.assert_array_equal(whole.values, pieces.values)
     np.testing.assert_array_equal(whole.pixels, pieces.pixels)
+
+
+def test_other_acquisitions_of_the_table_are_left_alone(tmp_path: Path) -> None:
+    store = table(tmp_path)
+    found = season_features(store, SEASON, SEEN[:3], HOMES, frozenset({"g"}))
+    assert values(found, "ndvi_count") == [3, 0, 0]
+    assert found.stale == 0
+    found = season_features(store, SEASON, SEEN[[0, 2]], HOMES, frozenset({"g"}))
+    assert values(found, "ndvi_count") == [2, 0, 0], "21 February is between them, and no input"
+    elsewhere = SEEN.with_columns(grid=pl.lit("h"))
+    with pytest.raises(NoInput):
+        season_features(store, SEASON, elsewhere, HOMES, frozenset({"g"}))
 
 
 def test_columns_hold_no_year() -> None:
@@ -87,10 +107,10 @@ def test_columns_hold_no_year() -> None:
 
 
 def test_pixels_are_those_of_sentinel_2(tmp_path: Path) -> None:
-    found = season_features(table(tmp_path), SEASON, BETWEEN, HOMES, frozenset())
+    found = season_features(table(tmp_path), SEASON, SEEN, HOMES, frozenset())
     assert np.isnan(found.pixels).all()
 
 
 def test_no_markers_are_refused(tmp_path: Path) -> None:
     with pytest.raises(NoInput, match="run 'sen4cap run s4c_mdb1' first"):
-        season_features(MarkerTable(tmp_path), SEASON, BETWEEN, HOMES, frozenset())
+        season_features(MarkerTable(tmp_path), SEASON, SEEN, HOMES, frozenset())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
@@ -9,9 +10,9 @@ import polars as pl
 import pyarrow.parquet as pq
 import pytest
 
-from sen4cap.domain import Season
+from sen4cap.domain import Product, ProductType, Season
 from sen4cap.processing import marker_table
-from sen4cap.processing.marker_table import SCHEMA, MarkerTable
+from sen4cap.processing.marker_table import SCHEMA, MarkerTable, acquisitions_of
 
 DAY = datetime(2018, 5, 1, 10, 50, 31, tzinfo=UTC)
 
@@ -147,9 +148,22 @@ def test_rows_of_another_grid_than_home_are_left_out(table: MarkerTable) -> None
     assert found["mean"][0] == 0.0
 
 
-def test_period_is_half_open(table: MarkerTable) -> None:
-    found = table.read("ndvi", start=DAY + timedelta(days=1), end=DAY + timedelta(days=3))
+def test_rows_of_other_acquisitions_are_left_out(table: MarkerTable) -> None:
+    asked = pl.DataFrame({"time": [DAY + timedelta(days=1), DAY + timedelta(days=2)]})
+    whole = table.read("ndvi")
+    found = table.read("ndvi", acquisitions=asked)
+    assert found.equals(whole.filter(pl.col("time").dt.day().is_in([2, 3])))
     assert set(found["time"].dt.day()) == {2, 3}
+    outer = pl.DataFrame({"time": [DAY, DAY + timedelta(days=2)], "grid": ["31UDS", "31UES"]})
+    assert set(table.read("ndvi", acquisitions=outer)["time"].dt.day()) == {1}
+    assert table.read("ndvi", acquisitions=outer.clear()).is_empty()
+
+
+def test_acquisitions_are_those_of_products() -> None:
+    scene = Product("a", "s", ProductType.MARKERS, "31UDS", DAY, DAY, "r")
+    later = replace(scene, name="b", start=DAY + timedelta(days=1))
+    found = acquisitions_of([later, scene, replace(scene, name="c")])
+    assert found.rows() == [(DAY, "31UDS"), (DAY + timedelta(days=1), "31UDS")]
 
 
 def test_an_unknown_orbit_is_one_orbit_and_known_ones_are_apart(tmp_path: Path) -> None:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
 from zoneinfo import ZoneInfo
 
 from sen4cap.app import jobs, ledger
-from sen4cap.app.planning import Draft, draft, parameters
+from sen4cap.app.planning import Draft, draft, parameters, unasked
 from sen4cap.app.system import System
 from sen4cap.domain import Season, StartType
 from sen4cap.domain.job import ENDED
@@ -18,9 +18,6 @@ from sen4cap.engine.readiness import in_words, makers, outstanding
 from sen4cap.engine.scheduler import Answer, Verdict
 from sen4cap.errors import NoInput, NotFound
 from sen4cap.processing import Processor, Scope, processor, processors
-
-TRIES = 3
-"""How often jobs of a schedule try what fails, before they leave it out."""
 
 
 @dataclass(frozen=True)
@@ -46,10 +43,10 @@ class SystemDesk:
         season = self.system.store.seasons.get(schedule.site, schedule.season)
         if not season.enabled:
             return Answer(Verdict.WAIT, f"Season '{season.name}' is disabled: enable it.")
-        chosen, failures = processor(schedule.processor), self._failures(schedule)
+        chosen = processor(schedule.processor)
         missing = [
             *_missing_tables(self.system, chosen, season),
-            *_missing_parents(self.system, chosen, season, nominal, failures),
+            *_missing_parents(self.system, chosen, season, nominal),
         ]
         if missing:
             return Answer(Verdict.WAIT, f"Waiting for {'; '.join(missing)}.")
@@ -65,7 +62,7 @@ class SystemDesk:
             return Answer(Verdict.WAIT, f"Waiting for the first {kinds} of the season.")
         if drafted.plan.steps:
             return Answer(Verdict.READY)
-        return Answer(Verdict.SKIP, "nothing new up to then.")
+        return Answer(Verdict.SKIP, f"nothing new up to then. {drafted.left_out}".rstrip())
 
     def submit(self, schedule: Schedule, nominal: date) -> int:
         """Submit the job of a date; returns its number."""
@@ -84,12 +81,7 @@ class SystemDesk:
         """The job of a date, without what open jobs make already or what failed too often."""
         site, season = schedule.site, schedule.season
         drafted = draft(self.system, schedule.processor, site, season, schedule.parameters, nominal)
-        pending = self.system.store.steps.pending(site, season, schedule.processor)
-        failures = self._failures(schedule)
-        return drafted.without(pending | {key for key, times in failures.items() if times >= TRIES})
-
-    def _failures(self, schedule: Schedule) -> Mapping[tuple[str, str], int]:
-        return self.system.store.schedules.failures(schedule.site, schedule.season)
+        return unasked(self.system, drafted)
 
 
 def _missing_tables(system: System, chosen: Processor, season: Season) -> Iterator[str]:
@@ -102,15 +94,12 @@ def _missing_tables(system: System, chosen: Processor, season: Season) -> Iterat
 
 
 def _missing_parents(
-    system: System,
-    chosen: Processor,
-    season: Season,
-    nominal: date,
-    failures: Mapping[tuple[str, str], int],
+    system: System, chosen: Processor, season: Season, nominal: date
 ) -> Iterator[str]:
     """Products that others have yet to make of what is there up to a date; a clause each."""
     scope = _scope(system, season, nominal)
-    given_up = {slot for slot, _ in failures} | ledger.given_up(system, season.site)
+    failed = {step.slot for step in system.store.schedules.failed(season.site, season.name)}
+    given_up = failed | ledger.given_up(system, season.site)
     for maker in makers(chosen, processors().values()):
         used = parameters(system, maker, season.site, {})
         products = system.store.products.search(

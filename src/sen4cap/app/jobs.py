@@ -104,6 +104,7 @@ def add(
         context.site.short_name,
         context.season.name,
         drafted.parameters.model_dump(mode="json", by_alias=True),
+        reason=drafted.left_out,
         submitted=datetime.now(UTC),
         name=name or chosen.title,
         who=who or _user(),

@@ -12,6 +12,7 @@ from sen4cap.app.system import System
 from sen4cap.domain import ParcelSet, Season, Site
 from sen4cap.domain.time import day_bounds
 from sen4cap.engine import Plan, plan
+from sen4cap.engine.readiness import hopeless, left_out
 from sen4cap.errors import InvalidParameter, NoInput, NotFound
 from sen4cap.processing import (
     Context,
@@ -36,6 +37,8 @@ class Draft:
     """Last day of the inputs; None: the season's."""
     finishes: bool
     """Whether a last step tidies."""
+    left_out: str = ""
+    """What it leaves out because it failed too often, and why; one sentence."""
 
     def without(self, pending: Collection[tuple[str, str]]) -> Draft:
         """The draft without the steps of some slots and revisions."""
@@ -112,6 +115,16 @@ def draft(
     context = context_of(system, chosen, where, when)
     planned = _plan(system, chosen, used, context, nominal)
     return Draft(chosen, used, context, planned, nominal, chosen.finish is not None)
+
+
+def unasked(system: System, drafted: Draft) -> Draft:
+    """A job that nobody asked for: without what open jobs make already or what fails each time."""
+    site, season = drafted.context.site.short_name, drafted.context.season.name
+    pending = system.store.steps.pending(site, season, drafted.processor.id)
+    bad = hopeless(system.store.schedules.failed(site, season))
+    wanted = [(step.slot, step.revision) for step in drafted.plan.steps]
+    told = left_out([bad[key] for key in wanted if key in bad])
+    return replace(drafted.without(pending | bad.keys()), left_out=told)
 
 
 def context_of(system: System, chosen: Processor, site: Site, season: Season) -> Context:

@@ -274,8 +274,8 @@ class Schedules(DueSchedules, Protocol):
     def delete(self, name: str) -> None:
         """Remove a schedule; its jobs stay."""
 
-    def failures(self, site: str, season: str) -> dict[tuple[str, str], int]:
-        """How often steps of a season failed, by slot and revision."""
+    def failed(self, site: str, season: str) -> list[StepRecord]:
+        """Failed steps of a season whose slot nothing is at work on now, in the order of jobs."""
 
 
 class Arrivals(Protocol):

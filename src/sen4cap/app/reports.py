@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     import polars as pl
     from geopandas import GeoDataFrame
 
-    from sen4cap.processing.marker_table import MarkerTable
     from sen4cap.reports import ParcelCurve
 
 CURVE_MARKERS = ("ndvi",)
@@ -83,7 +82,7 @@ def _class_names(context: Context) -> dict[int, str]:
 def _curve(context: Context, step: Step, parcels: GeoDataFrame, number: int) -> ParcelCurve | None:
     """The curve of one parcel, beside the middle of the crops it is declared and predicted as."""
     from sen4cap.processing.homes import homes_in
-    from sen4cap.processing.marker_table import MarkerTable
+    from sen4cap.processing.marker_table import MarkerTable, acquisitions_of
     from sen4cap.reports import ParcelCurve
 
     table = MarkerTable.of(context.archive, context.season)
@@ -91,12 +90,13 @@ def _curve(context: Context, step: Step, parcels: GeoDataFrame, number: int) -> 
     if marker is None:
         return None
     homes = partial(homes_in, context.parcels.path, context.grids)
+    read = partial(table.read, marker, acquisitions=acquisitions_of(step.inputs))
     return ParcelCurve(
         parcel=number,
-        series=table.read(marker, homes([number])).select(*CURVE_COLUMNS).to_pandas(),
+        series=read(homes([number]), columns=CURVE_COLUMNS).to_pandas(),
         acquisitions=sorted({item.start for item in step.inputs}),
         references={
-            title: _median(table, marker, homes(numbers))
+            title: _median(read(homes(numbers), columns=("time", "mean", "stale")))
             for title, numbers in references(parcels, number).items()
         },
         marker=marker.upper(),
@@ -119,9 +119,9 @@ def references(parcels: GeoDataFrame, number: int) -> dict[str, list[int]]:
     return found
 
 
-def _median(table: MarkerTable, marker: str, homes: pl.DataFrame) -> pd.DataFrame:
-    """Median of the parcels at each date: `time` and `mean`."""
+def _median(rows: pl.DataFrame) -> pd.DataFrame:
+    """Median of the parcels at each date, stale rows left out: `time` and `mean`."""
     import polars as pl
 
-    rows = table.read(marker, homes, columns=("time", "mean", "stale")).filter(~pl.col("stale"))
-    return rows.group_by("time").agg(pl.col("mean").median()).sort("time").to_pandas()
+    current = rows.filter(~pl.col("stale"))
+    return current.group_by("time").agg(pl.col("mean").median()).sort("time").to_pandas()

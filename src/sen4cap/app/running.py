@@ -121,9 +121,16 @@ def drive(system: System, job: Job, progress: Progress) -> Job:
     finally:
         guest.stop()
     if ended.status is not Status.SUCCESSFUL:
-        raise executor.error or Conflict(ended.reason or f"Job {ended.id} is {ended.status}.")
+        raise _told(ended, executor.error)
     progress(1.0, f"{_title(job)}: done")
     return ended
+
+
+def _told(job: Job, error: BaseException | None) -> BaseException:
+    """What the first failed step raised, in the words of the job, which count the others."""
+    if isinstance(error, Sen4capError):
+        return type(error)(job.reason) if job.reason != str(error) else error
+    return error or Conflict(job.reason or f"Job {job.id} is {job.status}.")
 
 
 def _until_ended(system: System, number: int, guest: Orchestrator) -> Job:

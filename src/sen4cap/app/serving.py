@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -87,6 +88,8 @@ def serve_worker(settings: Settings, stop: threading.Event, ready: Ready) -> Non
 def serve_orchestrator(settings: Settings, stop: threading.Event, ready: Ready) -> None:
     """Hand steps to workers until `stop`, or until other workers are to be taken.
 
+    What a former engine left incomplete is removed meanwhile: a large archive takes its time.
+
     Raises
     ------
     Conflict
@@ -94,6 +97,7 @@ def serve_orchestrator(settings: Settings, stop: threading.Event, ready: Ready) 
     """
     with session(settings) as system:
         _refuse_second(system)
+        threading.Thread(target=_sweep, args=(system.archive,), daemon=True).start()
         renew_handlers()
         where = _where(system)
         with _executor(system, where) as executor, _until_moved(system, where, stop) as end:
@@ -116,6 +120,16 @@ def _refuse_second(system: System) -> None:
     forget_dead(system)
     system.store.services.register(trial, alone=system.settings.url.startswith("sqlite"))
     system.store.services.leave(trial.token)
+
+
+def _sweep(archive: Path) -> None:
+    """Remove what processes of this machine left incomplete in the archive before they died."""
+    from sen4cap.engine.attempt import sweep_orphans
+
+    removed = sweep_orphans(archive, socket.gethostname())
+    if removed:
+        log = structlog.get_logger(__name__)
+        log.info("incomplete files removed", count=len(removed), first=str(removed[0]))
 
 
 @dataclass(frozen=True)

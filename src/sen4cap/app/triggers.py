@@ -1,7 +1,8 @@
 """Triggered work: new products lead to what is made from them, without anyone asking.
 
 A product that was committed waits among the arrivals until its jobs are there, so that none is
-missed whatever dies in between. What is planned or stands already is not asked for again.
+missed whatever dies in between. What is planned or stands already is not asked for again, nor is
+what failed too often.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from dataclasses import dataclass
 import structlog
 
 from sen4cap.app.jobs import add
-from sen4cap.app.planning import draft
+from sen4cap.app.planning import draft, unasked
 from sen4cap.app.system import System
 from sen4cap.domain import Job, Product, Season, StartType
 from sen4cap.errors import NoInput, NotFound, Sen4capError, ServiceUnavailable
@@ -62,6 +63,7 @@ class Triggers:
         except Sen4capError as error:
             log.warning("not triggered", reason=str(error))
             return None
-        pending = self.system.store.steps.pending(season.site, season.name, chosen.id)
-        new = drafted.without(pending)
+        new = unasked(self.system, drafted)
+        if new.left_out:
+            log.warning("left out", reason=new.left_out)
         return add(self.system, new, why=StartType.TRIGGERED) if new.plan.steps else None

@@ -94,7 +94,7 @@ class Job:
     """Every parameter that was used, by key, defaults included."""
     status: Status = Status.ACCEPTED
     reason: str = ""
-    """Why it failed, in one sentence."""
+    """What was left out of it, and why it failed or was dismissed; in sentences."""
     id: int | None = None
     """Given by the store."""
     submitted: datetime | None = None

@@ -87,8 +87,25 @@ def cancelled(job: Job, steps: Sequence[StepRecord], at: datetime, reason: str =
     return changed(job, Status.DISMISSED, reason=reason, ended=at), _dismissed(steps, at)
 
 
+def settled(job: Job, steps: Sequence[StepRecord], at: datetime) -> Change:
+    """What becomes of a job some of whose steps have just ended.
+
+    One that failed takes along only the steps that wait for it; the job goes on with the others,
+    and fails when the last has ended.
+    """
+    dismissed = _dismissed(_blocked(steps), at)
+    if len(dismissed) < sum(item.status not in ENDED for item in steps):
+        return job, dismissed
+    reasons = [item.reason for item in steps if item.status is Status.FAILED]
+    if not reasons:
+        return changed(job, Status.SUCCESSFUL, ended=at), []
+    several = f"{len(reasons)} of {len(steps)} steps failed; the first: "
+    reason = f"{several * (len(reasons) > 1)}{reasons[0]} {job.reason}".rstrip()
+    return changed(job, Status.FAILED, reason=reason, ended=at), dismissed
+
+
 def failed(job: Job, steps: Sequence[StepRecord], reason: str, at: datetime) -> Change:
-    """The job fails with its first failed step; the others are dismissed."""
+    """The job fails at once, with all that is open."""
     ended = changed(job, Status.FAILED, reason=reason, ended=at)
     return ended, _dismissed(steps, at)
 
@@ -128,6 +145,17 @@ def _running(steps: Sequence[StepRecord]) -> list[StepRecord]:
 
 def _given_back(step: StepRecord) -> StepRecord:
     return changed(step, Status.ACCEPTED, lease=None, lease_until=None, started=None)
+
+
+def _blocked(steps: Sequence[StepRecord]) -> list[StepRecord]:
+    """Open steps that wait, directly or through others, for one that will not be done."""
+    lost = {item.position for item in steps if item.status in {Status.FAILED, Status.DISMISSED}}
+    found = []
+    for item in sorted(steps, key=lambda step: step.position):
+        if item.status not in ENDED and (lost & set(item.after) or (lost and item.finish)):
+            found.append(item)
+            lost.add(item.position)
+    return found
 
 
 def _dismissed(steps: Sequence[StepRecord], at: datetime) -> list[StepRecord]:

@@ -6,6 +6,7 @@ What a step raises may not travel to another process; its sentence does.
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import socket
 import tempfile
@@ -20,7 +21,7 @@ import psutil
 from sen4cap.domain import Ending, Product
 from sen4cap.engine.processes import Meter, bind_tree, output_to
 from sen4cap.errors import Sen4capError
-from sen4cap.processing import Task, Usage, part
+from sen4cap.processing import Task, Usage
 
 SCRATCH = "sen4cap-run-"
 OWNER = ".pid"
@@ -134,10 +135,48 @@ def _prepare() -> None:
 def sweep(folder: Path, node: str, pid: int, since: float) -> None:
     """Remove the incomplete files below a folder that a process left which is gone.
 
-    Those are hidden and carry its node and number, see `sen4cap.processing.write_whole`; older
-    ones than `since`, seconds since 1970, are of another process of that number.
+    Older ones than `since`, seconds since 1970, are of another process of that number.
     """
-    for path in folder.rglob(f".*{part(node, pid)}*"):
+    for path, owner in _incomplete(folder, node):
         with suppress(OSError):
-            if path.stat().st_mtime >= since - 1:
-                shutil.rmtree(path) if path.is_dir() else path.unlink()
+            if owner == pid and path.stat().st_mtime >= since - 1:
+                _remove(path)
+
+
+def sweep_orphans(folder: Path, node: str) -> list[Path]:
+    """Remove, and return, the incomplete files below a folder of a node's processes now gone.
+
+    The node is this one: nobody else knows what runs there.
+    """
+    removed = []
+    for path, owner in _incomplete(folder, node):
+        with suppress(OSError):
+            if _is_gone(owner, path.stat().st_mtime):
+                _remove(path)
+                removed.append(path)
+    return removed
+
+
+def _incomplete(folder: Path, node: str) -> Iterator[tuple[Path, int]]:
+    """Incomplete files and folders of a node, and the numbers of their processes.
+
+    They are hidden and carry both in their names.
+    """
+    mark = re.compile(rf"\.{re.escape(node)}\.(\d+)\.part")  # see `sen4cap.processing.part`
+    for parent, folders, files in os.walk(folder):
+        for name in sorted([*folders, *files]):
+            found = mark.search(name)
+            if found and name.startswith("."):
+                yield Path(parent, name), int(found[1])
+
+
+def _is_gone(pid: int, wrote: float) -> bool:
+    """Whether the process that wrote something at an instant is gone; its number may be reused."""
+    try:
+        return bool(psutil.Process(pid).create_time() > wrote + 1)
+    except psutil.NoSuchProcess:
+        return True
+
+
+def _remove(path: Path) -> None:
+    shutil.rmtree(path) if path.is_dir() else path.unlink()

@@ -1,12 +1,15 @@
 """The executor on Dask: the same for a laptop and a cluster.
 
-Each task is given to one worker that is known to be idle. A thread looks at all workers twice a
-second, through their nannies: what they use, which have come and gone, what is over its limits.
-Only a nanny ends a worker, so that it works whatever the worker is doing.
+Each task is given to one worker that is known to be idle, by a direct call: the orchestrator has
+the queue and places tasks itself, so a second queue, Dask's, would only add its milliseconds. A
+thread looks at all workers twice a second, through their nannies: what they use, which have come
+and gone, what is over its limits. Only a nanny ends a worker, so that it works whatever the worker
+is doing.
 """
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import shutil
 import threading
@@ -17,7 +20,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from sen4cap.domain import Ending
-from sen4cap.engine.attempt import Run, attempt, scratch_folder, sweep
+from sen4cap.engine.attempt import Answer, Run, attempt, scratch_folder, sweep
 from sen4cap.engine.cluster import Cluster, configure
 from sen4cap.engine.processes import Observed, kill_tree, observe
 from sen4cap.engine.running import Running, State, with_answer, without_answer
@@ -33,7 +36,6 @@ KILL_AGAIN = 3.0
 ABSENT = 4
 """Looks that miss a worker before its task is lost; Dask itself tells of most sooner."""
 CONNECT_SECONDS = 10
-ANSWER_SECONDS = 30
 TROUBLE = (Exception, CancelledError)
 """Whatever a connection that breaks may raise."""
 
@@ -75,23 +77,18 @@ class DaskExecutor:
             worker = idle[0]
             entry = Running(lease, task, worker, time.monotonic(), time.time(), peak=worker.memory)
             self._state.running[lease] = entry
+        follower = threading.Thread(target=self._follow, args=(entry,), daemon=True)
+        follower.start()
+
+    def _follow(self, entry: Running) -> None:
+        """Have a task's worker run it, and conclude it when there is an answer, or none."""
+        name = entry.worker.address
         try:
-            entry.future = self._send(entry)
-            entry.future.add_done_callback(lambda _: self._answered(entry))
+            told = self._client.run(serve, self._run, entry.task, entry.lease, workers=[name])
         except TROUBLE:
             self._give_up(entry)
-
-    def _send(self, entry: Running) -> Any:
-        return self._client.submit(
-            attempt,
-            self._run,
-            entry.task,
-            entry.lease,
-            key=entry.lease,
-            workers=[entry.worker.address],
-            retries=0,
-            pure=False,
-        )
+        else:
+            self._conclude(entry, with_answer(entry, told[name]))
 
     def poll(self) -> list[Ended]:
         """Tasks that ended since the last call."""
@@ -126,15 +123,6 @@ class DaskExecutor:
             self._client.close(timeout=5)
         self._cluster.close()
 
-    def _answered(self, entry: Running) -> None:
-        """Dask has done with a task: take its answer, or see that there is none."""
-        try:
-            answer = entry.future.result(timeout=ANSWER_SECONDS)
-        except TROUBLE:
-            self._give_up(entry)
-        else:
-            self._conclude(entry, with_answer(entry, answer))
-
     def _conclude(self, entry: Running, ended: Ended) -> None:
         """Tell the end of a task, once, and forget it."""
         with self._changed:
@@ -148,9 +136,6 @@ class DaskExecutor:
         with self._changed:
             self._state.condemned.add(entry.worker.address)
         self._conclude(entry, without_answer(entry))
-        if entry.future is not None:
-            with contextlib.suppress(*TROUBLE):
-                entry.future.cancel(force=True)
         self._strike(entry)
         worker = entry.worker
         self._aside(sweep, entry.task.context.folder(), worker.node, worker.pid, entry.submitted)
@@ -258,6 +243,12 @@ def _connect(cluster: Cluster) -> Any:
         raise ServiceUnavailable(
             f"No Dask scheduler answers at {cluster.address}: start it, or set executor.cluster."
         ) from error
+
+
+async def serve(run: Run, task: Task, lease: str, dask_worker: Any) -> Answer:
+    """Run a task in a worker's own thread. Runs in the worker."""
+    thread = dask_worker.executors["default"]
+    return await asyncio.get_running_loop().run_in_executor(thread, attempt, run, task, lease)
 
 
 def look(dask_worker: Any) -> Observed | None:

@@ -33,22 +33,28 @@ class InlineExecutor:
         """`is_good` keeps a lease alive, from another thread, and tells whether it still holds."""
         self.run, self.is_good, self.beat_seconds = run, is_good, beat_seconds
         self.ended: list[Ended] = []
-        self.error: BaseException | None = None
-        """What the last step that failed had raised."""
+        self.error: Exception | None = None
+        """What the first step that failed had raised."""
 
     def free_slots(self) -> int:
         """One: whoever asks is not busy."""
         return 1
 
     def submit(self, lease: str, task: Task) -> None:
-        """Run a task to its end."""
+        """Run a task to its end.
+
+        Whatever a step whose lease is gone raises, it was killed: a library may make another error
+        of the interrupt.
+        """
         gone = threading.Event()
+        kind, product, error = Ending.KILLED, None, ""
         try:
             with self._kept(lease, gone):
                 kind, product, error = outcome(self._remembering, task)
         except KeyboardInterrupt:
             if not gone.is_set():
                 raise
+        if gone.is_set():
             kind, product, error = Ending.KILLED, None, ""
         self.ended.append(Ended(lease, kind, product, error, node=socket.gethostname()))
 
@@ -75,8 +81,8 @@ class InlineExecutor:
     def _remembering(self, task: Task) -> Product | None:
         try:
             return self.run(task)
-        except BaseException as error:
-            self.error = error
+        except Exception as error:
+            self.error = self.error or error
             raise
 
     @contextmanager

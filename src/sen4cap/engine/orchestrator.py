@@ -28,6 +28,8 @@ LEASE = timedelta(seconds=60)
 """How long a lease is good without being renewed."""
 BEAT = timedelta(seconds=5)
 """Between two heartbeats, which renew the leases, and two looks for lost ones."""
+CHECK = timedelta(seconds=0.5)
+"""Between two looks for runs whose lease was taken away."""
 LOSSES = 5
 """A step whose worker was lost so often fails."""
 BUSY, IDLE = 0.002, 0.25
@@ -75,6 +77,7 @@ class Orchestrator:
         self.out: dict[str, StepRecord] = {}
         self.claimed: list[tuple[Job, StepRecord]] = []
         self.ended: list[Ended] = []
+        self.checked = service.started
         self.is_registered = False
         self.log = structlog.get_logger(__name__).bind(orchestrator=service.token)
 
@@ -113,9 +116,9 @@ class Orchestrator:
         """
         self._beat()
         self._end_without_lease()
-        kept = self._commit()
-        started = self._claim()
-        return kept or started
+        kept = self._turn()
+        begun = self._begin_claimed()
+        return kept or begun
 
     def run(self, stop: Event) -> None:
         """Round after round until `stop` is set; then everything that runs is ended.
@@ -161,24 +164,44 @@ class Orchestrator:
         return [*self.out, *claimed]
 
     def _end_without_lease(self) -> None:
-        if not self.out:
+        now = self.clock()
+        if not self.out or now - self.checked < CHECK:
             return
+        self.checked = now
         gone = self.out.keys() - self.queue.steps.leases(self.service.token)
         for lease in sorted(gone):
             self.executor.end(lease)
             del self.out[lease]
 
-    def _commit(self) -> bool:
+    def _turn(self) -> bool:
+        """Keep what ended and claim what may start, together; whether anything had ended."""
         self.ended += self.executor.poll()
-        if not self.ended:
+        free = 0 if self.claimed else self.executor.free_slots()
+        if not self.ended and not free:
             return False
         now = self.clock()
         known = [item for item in self.ended if item.lease in self.out]
-        self._keep([self._closed(item, now) for item in known], now)
+        closed = [self._closed(item, now) for item in known]
+        if free:
+            self.claimed = self._kept_and_claimed(closed, now, self._asking(free))
+        else:
+            self._keep(closed, now)
         for item in known:
             self.out.pop(item.lease, None)
+        ended = bool(self.ended)
         self.ended.clear()
-        return True
+        return ended
+
+    def _kept_and_claimed(
+        self, closed: Sequence[Closed], now: datetime, claim: Claim
+    ) -> list[tuple[Job, StepRecord]]:
+        try:
+            return self.queue.steps.turn(closed, now, claim)
+        except ServiceUnavailable:
+            raise
+        except Sen4capError:
+            self._keep(closed, now)
+            return []
 
     def _closed(self, ended: Ended, now: datetime) -> Closed:
         step = closed(self.out[ended.lease], ended, now, self.rules.losses)
@@ -203,12 +226,8 @@ class Orchestrator:
             step = replace(item.step, status=Status.FAILED, reason=str(error))
             self.queue.steps.commit([Closed(item.lease, step)], now)
 
-    def _claim(self) -> bool:
-        free = self.executor.free_slots()
-        if free > 0 and not self.claimed:
-            self.claimed = self.queue.steps.claim(self._asking(free))
-        if not self.claimed:
-            return False
+    def _begin_claimed(self) -> bool:
+        """Hand out what was claimed, and keep what turns out to be done; whether there was any."""
         known = list(self._begun())
         self._keep([item for item in known if item is not None], self.clock())
         return bool(known)

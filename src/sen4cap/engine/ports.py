@@ -48,8 +48,13 @@ class Steps(Protocol):
         """Keep what runs came to, products and all; returns the leases that were still good.
 
         Nothing is kept of a run without a good lease. A step whose product is refused fails. A
-        job ends with its last step, and with the first that fails: then the others are dismissed.
+        job ends with its last step; the steps that wait for one that failed are dismissed.
         """
+
+    def turn(
+        self, closed: Sequence[Closed], at: datetime, claim: Claim
+    ) -> list[tuple[Job, StepRecord]]:
+        """`commit` what runs came to, then `claim`, in one transaction; returns what is leased."""
 
 
 class Services(Protocol):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import socket
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 from sen4cap.domain import Ending
 from sen4cap.engine.attempt import Answer, node_out_of_memory, out_of_memory, out_of_time
@@ -27,7 +26,6 @@ class Running:
     """Of the monotonic clock."""
     submitted: float
     """Of the clock of files."""
-    future: Any = None
     latest: Observed | None = None
     peak: int = 0
     absent: int = 0

@@ -17,8 +17,6 @@ from threading import Event
 from typing import Protocol
 from zoneinfo import ZoneInfo
 
-import structlog
-
 from sen4cap.domain.schedule import Schedule, ScheduleState
 from sen4cap.engine.calendar import following, is_due
 from sen4cap.errors import Sen4capError, ServiceUnavailable
@@ -112,6 +110,8 @@ class Scheduler:
 
     def run(self, stop: Event, interval: float = INTERVAL) -> None:
         """Pass after pass until told to stop, `interval` seconds apart."""
+        import structlog
+
         log = structlog.get_logger(__name__)
         while not stop.is_set():
             try:

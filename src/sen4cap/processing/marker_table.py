@@ -26,7 +26,7 @@ from pathlib import Path
 
 import polars as pl
 
-from sen4cap.domain import ProductType, Season, as_utc
+from sen4cap.domain import Product, ProductType, Season, as_utc
 from sen4cap.processing.context import write_whole
 
 SCHEMA: dict[str, pl.DataType] = {
@@ -100,23 +100,23 @@ class MarkerTable:
         self,
         marker: str,
         parcels: pl.DataFrame | None = None,
-        start: datetime | None = None,
-        end: datetime | None = None,
+        acquisitions: pl.DataFrame | None = None,
         *,
         columns: Sequence[str] = COLUMNS,
     ) -> pl.DataFrame:
-        """One current row per parcel, time and orbit, sorted by them, in [start, end).
+        """One current row per parcel, time and orbit, sorted by them.
 
         `parcels` has the columns `parcel` and `geom_hash` and may have `grid`, the home grid: rows
-        of other parcels and of other grids are left out. The result has `columns`, some of
-        `SCHEMA` and `stale`: true where the row is of another geometry than the parcel's, null
-        where no parcels are given. Statistics are never missing; a parcel without a valid pixel at
-        a date has no row.
+        of other parcels and of other grids are left out. So are those of other acquisitions, where
+        these are given by `time` and perhaps `grid`, see `acquisitions_of`. The result has
+        `columns`, some of `SCHEMA` and `stale`: true where the row is of another geometry than the
+        parcel's, null where no parcels are given. Statistics are never missing; a parcel without a
+        valid pixel at a date has no row.
         """
         needed = {*columns, *OBSERVATION, "grid", "generation", "count", "stale"}
 
         def query(rows: pl.LazyFrame) -> pl.LazyFrame:
-            chosen = _of_parcels(_between(rows, start, end), parcels)
+            chosen = _of_parcels(_of_acquisitions(rows, acquisitions), parcels)
             return chosen.select(name for name in COLUMNS if name in needed)
 
         found = _newest(self._collect(marker, query), OBSERVATION)
@@ -202,12 +202,19 @@ def _write(path: Path, rows: pl.DataFrame) -> None:
         )
 
 
-def _between(rows: pl.LazyFrame, start: datetime | None, end: datetime | None) -> pl.LazyFrame:
-    if start is not None:
-        rows = rows.filter(pl.col("time") >= as_utc(start))
-    if end is not None:
-        rows = rows.filter(pl.col("time") < as_utc(end))
-    return rows
+def acquisitions_of(products: Iterable[Product]) -> pl.DataFrame:
+    """Instants and grids of marker products: `time`, `grid`, one row each, sorted."""
+    found = sorted({(product.start, product.grid) for product in products})
+    schema = {name: SCHEMA[name] for name in ("time", "grid")}
+    return pl.DataFrame(found, schema=schema, orient="row")
+
+
+def _of_acquisitions(rows: pl.LazyFrame, acquisitions: pl.DataFrame | None) -> pl.LazyFrame:
+    if acquisitions is None:
+        return rows
+    wanted = acquisitions.cast({"time": SCHEMA["time"]})
+    inside = rows.filter(pl.col("time").is_between(wanted["time"].min(), wanted["time"].max()))
+    return inside.join(wanted.lazy(), on=wanted.columns, how="semi")
 
 
 def _of_parcels(rows: pl.LazyFrame, parcels: pl.DataFrame | None) -> pl.LazyFrame:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import polars as pl
-from polars import selectors
 from sqlalchemy import Connection, Table
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DBAPIError
+
+if TYPE_CHECKING:
+    import polars as pl
 
 CHUNK = 10_000
 """Rows sent at once."""
@@ -50,7 +51,9 @@ def insert_frame(connection: Connection, table: Table, frame: pl.DataFrame) -> N
 
 
 def _copy(connection: Connection, table: Table, frame: pl.DataFrame) -> None:
+    import polars as pl
     import psycopg
+    from polars import selectors
 
     columns = ", ".join(f'"{name}"' for name in frame.columns)
     command = f"COPY \"{table.name}\" ({columns}) FROM STDIN (FORMAT csv, NULL '{NULL}')"

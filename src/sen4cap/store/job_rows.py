@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, func, insert, literal, select, update
+from sqlalchemy import Connection, Row, bindparam, insert, literal, select, update
 
 from sen4cap.domain import Job, StartType, Status, StepRecord
 from sen4cap.domain.operations import Change, owner_of
@@ -182,5 +182,5 @@ def write_job_event(connection: Connection, number: int, status: Status) -> None
 def has_open_steps(connection: Connection, number: int) -> bool:
     """Whether a job has steps that have not ended."""
     still = (str(Status.ACCEPTED), str(Status.RUNNING), str(Status.PAUSED))
-    query = select(func.count()).where(STEP.c.job_id == number, STEP.c.status.in_(still))
-    return bool(connection.scalar(query))
+    query = select(STEP.c.id).where(STEP.c.job_id == number, STEP.c.status.in_(still))
+    return connection.execute(query.limit(1)).first() is not None

@@ -55,6 +55,8 @@ class SqlProducts:
 
     def named(self, names: Sequence[str]) -> list[Product]:
         """The products of some names, in their order; `NotFound` where one is missing."""
+        if not names:
+            return []
         with reading(self.engine) as connection:
             found = {product.name: product for product in _named(connection, names)}
         for name in names:
@@ -171,8 +173,9 @@ def _named(connection: Connection, names: Sequence[str]) -> list[Product]:
 
 
 def _read(connection: Connection, query: Select[Any]) -> list[Product]:
-    parents = _parents(connection, query)
-    return [_product(row, parents[row["id"]]) for row in connection.execute(query).mappings()]
+    rows = connection.execute(query).mappings().all()
+    parents = _parents(connection, query) if rows else {}
+    return [_product(row, parents.get(row["id"], [])) for row in rows]
 
 
 def _parents(connection: Connection, query: Select[Any]) -> Mapping[int, list[str]]:

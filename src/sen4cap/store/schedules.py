@@ -11,19 +11,21 @@ from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 
-from sqlalchemy import Connection, Engine, delete, func, insert, select, update
+from sqlalchemy import Connection, Engine, delete, insert, select, update
 
-from sen4cap.domain import StartType, Status
+from sen4cap.domain import StartType, Status, StepRecord
 from sen4cap.domain.schedule import Repeat, Schedule, ScheduleState
 from sen4cap.errors import Conflict
 from sen4cap.store import tables
 from sen4cap.store.engine import reading, site_id, writing
+from sen4cap.store.job_rows import step_of
 from sen4cap.store.rules import missing, taken
 
 _TASK = tables.scheduled_task
 _STATUS = tables.scheduled_task_status
 _JOB = tables.job
 _STEP = tables.step
+_OPEN = (str(Status.ACCEPTED), str(Status.RUNNING), str(Status.PAUSED))
 _SCHEDULES = (
     select(
         _TASK,
@@ -108,22 +110,15 @@ class SqlSchedules:
         with reading(self.engine) as connection:
             return connection.scalar(query)
 
-    def failures(self, site: str, season: str) -> dict[tuple[str, str], int]:
-        """How often the step of a slot and revision failed, where nothing is at work on it now."""
-        query = (
-            select(_STEP.c.slot, _STEP.c.revision, _STEP.c.status, func.count())
-            .join(_JOB, _JOB.c.id == _STEP.c.job_id)
-            .where(_JOB.c.season == season)
-            .where(_STEP.c.status.not_in([str(Status.SUCCESSFUL), str(Status.DISMISSED)]))
-            .group_by(_STEP.c.slot, _STEP.c.revision, _STEP.c.status)
-        )
+    def failed(self, site: str, season: str) -> list[StepRecord]:
+        """Failed steps of a season whose slot nothing is at work on now, in the order of jobs."""
         with reading(self.engine) as connection:
-            query = query.where(_JOB.c.site_id == site_id(connection, site))
-            rows = connection.execute(query).all()
-        open_slots = {slot for slot, _, status, _ in rows if status != Status.FAILED}
-        return {
-            (slot, revision): times for slot, revision, _, times in rows if slot not in open_slots
-        }
+            jobs = (_JOB.c.season == season) & (_JOB.c.site_id == site_id(connection, site))
+            mine = select(_STEP).join(_JOB, _JOB.c.id == _STEP.c.job_id).where(jobs)
+            at_work = mine.with_only_columns(_STEP.c.slot).where(_STEP.c.status.in_(_OPEN))
+            query = mine.where(_STEP.c.status == str(Status.FAILED), _STEP.c.slot.not_in(at_work))
+            rows = connection.execute(query.order_by(_STEP.c.job_id, _STEP.c.position)).all()
+        return [step_of(row) for row in rows]
 
 
 def overtaken(name: str) -> Conflict:

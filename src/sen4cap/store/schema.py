@@ -2,24 +2,37 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from alembic import command
-from alembic.config import Config
-from alembic.migration import MigrationContext
-from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Column, Connection, Engine, MetaData, String, Table, inspect, select
 from sqlalchemy.exc import DBAPIError
 
 from sen4cap.errors import Conflict
 from sen4cap.store.engine import reading, writing
 
+if TYPE_CHECKING:
+    from alembic.config import Config
+
+FOLDER = Path(__file__).with_name("migrations")
+_VERSION = Table("alembic_version", MetaData(), Column("version_num", String))
+"""Where Alembic keeps the revision."""
+
 
 def head() -> str:
     """Newest revision that this version knows."""
-    newest = _scripts().get_current_head()
-    assert newest is not None
-    return newest
+    return known()[-1]
+
+
+@cache
+def known() -> tuple[str, ...]:
+    """Revisions that this version knows, oldest first.
+
+    A migration's file begins with its revision, `r0003_`, so that none has to be read for this.
+    """
+    files = (FOLDER / "versions").glob("r*_*.py")
+    return tuple(sorted(path.stem[1:].partition("_")[0] for path in files))
 
 
 def revision(engine: Engine) -> str | None:
@@ -29,24 +42,26 @@ def revision(engine: Engine) -> str | None:
 
 
 def upgrade(engine: Engine, name: str) -> None:
-    """Run the missing migrations in one transaction.
+    """Run the missing migrations, if any, in one transaction.
 
     Raises
     ------
     Conflict
         If the database is of a newer version, or holds tables of something else.
     """
-    config = _config()
+    if revision(engine) == head():
+        return
+    from alembic import command
+
     with writing(engine) as connection:
         before = _revision(connection)
-        if before is not None and before not in _known():
+        if before is not None and before not in known():
             raise Conflict(
                 f"The {name} was made by a newer version of sen4cap (revision {before}): "
                 "install that version."
             )
-        config.attributes["connection"] = connection
         try:
-            command.upgrade(config, "head")
+            command.upgrade(_config(connection), "head")
         except DBAPIError as error:
             raise Conflict(
                 f"The {name} cannot be upgraded from revision {before or 'none'}, it holds tables "
@@ -55,20 +70,17 @@ def upgrade(engine: Engine, name: str) -> None:
 
 
 def _revision(connection: Connection) -> str | None:
-    return MigrationContext.configure(connection).get_current_revision()
+    if not inspect(connection).has_table(_VERSION.name):
+        return None
+    found: str | None = connection.scalar(select(_VERSION.c.version_num))
+    return found
 
 
-def _known() -> set[str]:
-    return {script.revision for script in _scripts().walk_revisions()}
+def _config(connection: Connection) -> Config:
+    from alembic.config import Config
 
-
-def _scripts() -> ScriptDirectory:
-    return ScriptDirectory.from_config(_config())
-
-
-def _config() -> Config:
     config = Config()
-    folder = str(Path(__file__).with_name("migrations"))
-    config.set_main_option("script_location", folder.replace("%", "%%"))
+    config.set_main_option("script_location", str(FOLDER).replace("%", "%%"))
     config.set_main_option("path_separator", "os")
+    config.attributes["connection"] = connection
     return config

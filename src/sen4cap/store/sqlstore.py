@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from sqlalchemy import Engine, text
 
@@ -12,12 +13,14 @@ from sen4cap.store.configuration import SqlConfig
 from sen4cap.store.engine import connectable, describe, parse_url, reading
 from sen4cap.store.jobs import SqlJobs, SqlProcessors
 from sen4cap.store.ledger import SqlLedger
-from sen4cap.store.parcels import SqlParcels
 from sen4cap.store.places import SqlGrids, SqlSeasons, SqlSites
 from sen4cap.store.products import SqlArrivals, SqlProducts
 from sen4cap.store.schedules import SqlSchedules
 from sen4cap.store.services import SqlServices
 from sen4cap.store.steps import SqlSteps
+
+if TYPE_CHECKING:
+    from sen4cap.store.parcels import SqlParcels
 
 
 @dataclass(frozen=True)
@@ -56,6 +59,8 @@ class SqlStore:
     @property
     def parcels(self) -> SqlParcels:
         """Parcels by site and year."""
+        from sen4cap.store.parcels import SqlParcels
+
         return SqlParcels(self.engine)
 
     @property

@@ -15,7 +15,7 @@ from sqlalchemy import Connection, Engine, Select, bindparam, func, or_, select,
 
 from sen4cap.domain import Job, Status, StepRecord
 from sen4cap.domain.job import changed
-from sen4cap.domain.operations import Claim, Closed, failed
+from sen4cap.domain.operations import Claim, Closed, settled
 from sen4cap.errors import Sen4capError
 from sen4cap.store import tables
 from sen4cap.store.engine import reading, site_id, writing
@@ -134,20 +134,34 @@ class SqlSteps:
     def commit(self, closed: Sequence[Closed], at: datetime) -> set[str]:
         """Keep what runs came to, products and all; returns the leases that were still good.
 
-        One transaction. A job ends with its last step, and with the first that fails.
+        One transaction. A job ends with its last step; what waits for a failed one is dismissed.
         """
         if not closed:
             return set()
         with writing(self.engine) as connection:
-            jobs = _locked_jobs(connection, {item.step.job_id for item in closed})
-            good = _held(connection, [item.lease for item in closed])
-            kept = [item for item in closed if item.lease in good]
-            steps = [_with_product(connection, item) for item in kept]
-            write_steps(connection, steps)
-            _release(connection, [step for step in steps if step.status is Status.SUCCESSFUL])
-            for number in sorted({step.job_id for step in steps}):
-                _settle(connection, jobs[number], steps, at)
-        return {item.lease for item in kept}
+            return _kept(connection, closed, at)
+
+    def turn(
+        self, closed: Sequence[Closed], at: datetime, claim: Claim
+    ) -> list[tuple[Job, StepRecord]]:
+        """`commit` what runs came to, then `claim`, in one transaction; returns what is leased."""
+        if not closed:
+            return self.claim(claim)
+        with writing(self.engine) as connection:
+            _kept(connection, closed, at)
+            return _claimed(connection, claim)
+
+
+def _kept(connection: Connection, closed: Sequence[Closed], at: datetime) -> set[str]:
+    jobs = _locked_jobs(connection, {item.step.job_id for item in closed})
+    good = _held(connection, [item.lease for item in closed])
+    kept = [item for item in closed if item.lease in good]
+    steps = [_with_product(connection, item) for item in kept]
+    write_steps(connection, steps)
+    _release(connection, [step for step in steps if step.status is Status.SUCCESSFUL])
+    for number in sorted({step.job_id for step in steps}):
+        _settle(connection, jobs[number], steps, at)
+    return {item.lease for item in kept}
 
 
 def _candidates(claim: Claim, full: Sequence[str] = ()) -> Select[Any]:
@@ -245,7 +259,7 @@ def _release(connection: Connection, done: Sequence[StepRecord]) -> None:
     for number in sorted({step.job_id for step in done}):
         places = {step.position for step in done if step.job_id == number}
         query = select(STEP.c.id, STEP.c.after, STEP.c.finish).where(
-            STEP.c.job_id == number, STEP.c.waits > 0
+            STEP.c.job_id == number, tables.is_waiting
         )
         fewer = [
             {"of_id": row.id, "less": len(places) if row.finish else len(places & set(row.after))}
@@ -257,12 +271,8 @@ def _release(connection: Connection, done: Sequence[StepRecord]) -> None:
 
 
 def _settle(connection: Connection, job: Job, steps: Sequence[StepRecord], at: datetime) -> None:
-    """Let a job end whose last step has ended, or one of whose steps has failed."""
+    """Let a job end whose last step has ended, and what waits for a step that has failed."""
     assert job.id is not None
-    mine = [step for step in steps if step.job_id == job.id]
-    reasons = [step.reason for step in mine if step.status is Status.FAILED]
-    if reasons:
-        change = failed(job, steps_of(connection, job.id), reasons[0], at)
-        write_change(connection, job, change)
-    elif not has_open_steps(connection, job.id):
-        write_change(connection, job, (changed(job, Status.SUCCESSFUL, ended=at), []))
+    has_failed = any(step.job_id == job.id and step.status is Status.FAILED for step in steps)
+    if has_failed or not has_open_steps(connection, job.id):
+        write_change(connection, job, settled(job, steps_of(connection, job.id), at))

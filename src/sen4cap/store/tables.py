@@ -32,6 +32,7 @@ from sqlalchemy import (
     TypeDecorator,
     UniqueConstraint,
     func,
+    literal_column,
     text,
 )
 
@@ -209,8 +210,9 @@ step = Table(
     Index("ix_step_slot", "slot"),
     sqlite_autoincrement=True,
 )
-_waiting = step.c.waits > 0
-Index("ix_step_waiting", step.c.job_id, sqlite_where=_waiting, postgresql_where=_waiting)
+is_waiting = step.c.waits > literal_column("0")
+"""In SQL as it stands in the index, which a parameter would keep from being used."""
+Index("ix_step_waiting", step.c.job_id, sqlite_where=is_waiting, postgresql_where=is_waiting)
 
 step_event = Table(
     "step_event",

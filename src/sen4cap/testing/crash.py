@@ -30,15 +30,18 @@ from sen4cap.testing.rasters import small_grid, write_raster
 
 SITE, SEASON = "crash", "2019"
 FIRST = datetime(2019, 1, 1, 10, 50, tzinfo=UTC)
+HALF_A_DAY = timedelta(hours=12)
 SIZE = 8
 """Rows and columns of a scene."""
 LOOK_SECONDS = 0.1
+PAUSE_SECONDS = 0.5
+"""At most so long after something was done the next blow falls."""
 PATIENCE = 60.0
 """Seconds without anything done after which the next blow falls all the same."""
 
 
-def populate(system: System, folder: Path, count: int) -> None:
-    """A site with `count` scenes, of the same small files at different instants."""
+def populate(system: System, folder: Path, count: int, every: timedelta = HALF_A_DAY) -> None:
+    """A site with `count` scenes, of the same small files, one `every` so often from New Year."""
     grid = small_grid(SIZE, SIZE, name="31UDS")
     system.store.sites.add(Site("Crash", SITE))
     system.store.seasons.add(Season(SITE, SEASON, date(2019, 1, 1), date(2019, 12, 31)))
@@ -53,12 +56,11 @@ def populate(system: System, folder: Path, count: int) -> None:
     classes = np.full((SIZE, SIZE), 4, np.uint8)
     path = write_raster(folder / "SCL.tif", grid, classes)
     assets.append(Asset("SCL", str(path), Role.MASK))
-    scenes = [_scene(number, tuple(assets)) for number in range(count)]
+    scenes = [_scene(number, FIRST + number * every, tuple(assets)) for number in range(count)]
     system.store.products.commit(scenes)
 
 
-def _scene(number: int, assets: tuple[Asset, ...]) -> Product:
-    when = FIRST + timedelta(hours=12 * number)
+def _scene(number: int, when: datetime, assets: tuple[Asset, ...]) -> Product:
     name = f"L2A_{number:04d}"
     footprint = "POLYGON ((3 51, 4 51, 4 52, 3 51))"
     return Product(
@@ -141,15 +143,15 @@ def torment(
 ) -> list[str]:
     """Strike `kills` times at random moments, then let it finish; returns the blows.
 
-    Every kind of blow falls equally often, up to a second after the engine has done something since
-    the last one, or after a while without. `done` counts what the engine has done, and is None when
+    Every kind of blow falls equally often, soon after the engine has done something since the
+    last one, or after a while without. `done` counts what the engine has done, and is None when
     all is over.
     """
     chance, fallen, deck = dice(seed), list[str](), list[str]()
     before, since = 0, time.monotonic()
     while (now := done()) is not None:
         if len(fallen) < kills and (now > before or time.monotonic() - since > PATIENCE):
-            time.sleep(chance.uniform(0, 1))
+            time.sleep(chance.uniform(0, PAUSE_SECONDS))
             deck = deck or chance.sample(sorted(blows), len(blows))
             fallen.append(deck.pop())
             blows[fallen[-1]]()

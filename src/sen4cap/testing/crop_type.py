@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import timedelta
 from pathlib import Path
 
 import geopandas as gpd
@@ -11,11 +11,12 @@ import numpy as np
 import pandas as pd
 import polars as pl
 
-from sen4cap.domain import Grid, ParcelSet, Product, ProductType, Season, Site, revision_of
+from sen4cap.domain import Grid, ParcelSet, Product, ProductType, Season, Site, revision_of, slot_of
 from sen4cap.geo.vector import write_parcels
 from sen4cap.processing import Context, Step, write_whole
 from sen4cap.processing.marker_table import MarkerTable
 
+SECOND = timedelta(seconds=1)
 DEFAULTS = {"ori_crop": "1", "HoldID": 1, "is_deleted": False, "reason": ""}
 
 
@@ -62,11 +63,17 @@ def season_context(
 
 
 def crop_step(ctx: Context, revision: str = "0123456789abcdef") -> Step:
-    """Step over one marker product of the season, which names no file."""
-    start = datetime.combine(ctx.season.start, datetime.min.time(), UTC)
-    site = ctx.site.short_name
-    product = Product("markers", site, ProductType.MARKERS, "grid", start, start, revision)
-    return Step((product,), "slot", revision)
+    """Step over the acquisitions of the season's marker table; its products name no file."""
+    table, site = MarkerTable.of(ctx.archive, ctx.season), ctx.site.short_name
+    rows = [table.read(name, columns=("time", "grid")) for name in table.markers()]
+    found = pl.concat(rows).unique().sort("time", "grid") if rows else pl.DataFrame()
+    products = tuple(
+        Product(f"markers-{place}", site, ProductType.MARKERS, grid, time, time, revision)
+        for place, (time, grid) in enumerate(found.iter_rows())
+    )
+    start, after = ctx.season.bounds(ctx.site.zone)
+    slot = slot_of(site, ProductType.L4A, "", start, after - SECOND, ctx.season.name)
+    return Step(products, slot, revision)
 
 
 def _complete(rows: pl.DataFrame, grid: Grid) -> pl.DataFrame:

@@ -16,8 +16,8 @@ from sen4cap.domain.operations import (
     Claim,
     Closed,
     check_deletable,
-    failed,
     owner_of,
+    settled,
 )
 from sen4cap.errors import Conflict, Sen4capError
 from sen4cap.store import rules
@@ -294,6 +294,13 @@ class MemorySteps:
             self._settle(number, [step for step in steps if step.job_id == number], at)
         return {item.lease for item in kept}
 
+    def turn(
+        self, closed: Sequence[Closed], at: datetime, claim: Claim
+    ) -> list[tuple[Job, StepRecord]]:
+        """Keep what runs came to, then lease the next steps."""
+        self.commit(closed, at)
+        return self.claim(claim)
+
     def _with_product(self, item: Closed) -> StepRecord:
         if item.product is None:
             return item.step
@@ -304,9 +311,7 @@ class MemorySteps:
         return item.step
 
     def _settle(self, number: int, closed: Sequence[StepRecord], at: datetime) -> None:
-        job, steps = self.jobs.get(number), self.jobs.steps_of(number)
-        reasons = [step.reason for step in closed if step.status is Status.FAILED]
-        if reasons:
-            self.jobs.write_change(failed(job, steps, reasons[0], at))
-        elif all(step.status in ENDED for step in steps):
-            self.jobs.update(changed(job, Status.SUCCESSFUL, ended=at))
+        steps = self.jobs.steps_of(number)
+        has_failed = any(step.status is Status.FAILED for step in closed)
+        if has_failed or all(step.status in ENDED for step in steps):
+            self.jobs.write_change(settled(self.jobs.get(number), steps, at))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
@@ -113,21 +112,17 @@ class MemorySchedules:
         found = self.jobs.kept.items()
         return next((key for key, job in found if (job.why, job.who, job.nominal) == wanted), None)
 
-    def failures(self, site: str, season: str) -> dict[tuple[str, str], int]:
-        """How often the step of a slot and revision failed, where nothing is at work on it now."""
+    def failed(self, site: str, season: str) -> list[StepRecord]:
+        """Failed steps of a season whose slot nothing is at work on now, in the order of jobs."""
         self.sites.get(site)
         steps = [
             step
-            for number, job in self.jobs.kept.items()
+            for number, job in sorted(self.jobs.kept.items())
             if (job.site, job.season) == (site, season)
             for step in self.jobs.steps_of(number)
         ]
         at_work = {step.slot for step in steps if step.status in _OPEN}
-        return Counter(
-            (step.slot, step.revision)
-            for step in steps
-            if step.status is Status.FAILED and step.slot not in at_work
-        )
+        return [step for step in steps if step.status is Status.FAILED and step.slot not in at_work]
 
 
 def _stored(schedule: Schedule) -> Schedule:

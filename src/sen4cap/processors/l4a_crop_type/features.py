@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
 from functools import partial
 
 import numpy as np
@@ -58,7 +57,7 @@ class _Marker:
 def season_features(
     table: MarkerTable,
     season: Season,
-    between: tuple[datetime, datetime],
+    acquisitions: pl.DataFrame,
     homes: pl.DataFrame,
     optical: frozenset[str],
 ) -> Features:
@@ -68,8 +67,8 @@ def season_features(
     ----------
     table, season
         Markers of the season; its dekads are the periods.
-    between
-        First instant of the season and first after it.
+    acquisitions
+        `time`, `grid`: those that are read, at least one; later ones of the table are left alone.
     homes
         `parcel`, `geom_hash`, `grid`: one row per parcel and sensor, the grid of which counts;
         empty where there is none.
@@ -85,7 +84,7 @@ def season_features(
 
     def rows(marker: str, chunk: NDArray[np.int64]) -> pl.DataFrame:
         inside = pl.col("parcel").is_between(int(chunk[0]), int(chunk[-1]))
-        return table.read(marker, homes.filter(inside), *between, columns=COLUMNS)
+        return table.read(marker, homes.filter(inside), acquisitions, columns=COLUMNS)
 
     markers = {
         name: _marker(partial(rows, name), season, parcels, optical) for name in table.markers()

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from sen4cap.domain import Product, ProductType, Reason, Sensor
 from sen4cap.errors import NoInput
 from sen4cap.processing import Context, Step
 from sen4cap.processing.homes import parcel_homes
-from sen4cap.processing.marker_table import MarkerTable
+from sen4cap.processing.marker_table import MarkerTable, acquisitions_of
 from sen4cap.processors.l4a_crop_type.declarations import declared_parcels, mark
 from sen4cap.processors.l4a_crop_type.features import Features, season_features
 from sen4cap.processors.l4a_crop_type.model import Sample, out_of_fold
@@ -25,6 +25,7 @@ from sen4cap.processors.l4a_crop_type.outputs import Classes, crop_table, write_
 from sen4cap.processors.l4a_crop_type.params import ID, VERSION, CropTypeParams, Mode
 from sen4cap.processors.l4a_crop_type.scores import Judged, agreement
 from sen4cap.processors.l4a_crop_type.selection import choose, sample_of
+from sen4cap.processors.l4a_crop_type.steps import period_of
 
 REPORTED = ("overall_accuracy", "kappa", "parcels", "reasons")
 """Figures that stand in the catalog too."""
@@ -47,7 +48,7 @@ def run(ctx: Context, params: CropTypeParams, step: Step) -> Product:
     InvalidParameter
         If the parcels lie in fewer blocks than there are folds, or the learner diverged.
     """
-    prepared = prepare(ctx, params)
+    prepared = prepare(ctx, params, step.inputs)
     probability = out_of_fold(
         prepared.sample,
         params,
@@ -72,8 +73,8 @@ class Prepared:
     """Code and name of each class of the sample."""
 
 
-def prepare(ctx: Context, params: CropTypeParams) -> Prepared:
-    """Parcels, features and folds of the season; errors as in `run`."""
+def prepare(ctx: Context, params: CropTypeParams, inputs: Sequence[Product]) -> Prepared:
+    """Parcels, features of the acquisitions of `inputs`, and folds; errors as in `run`."""
     ctx.progress(0.0, "parcels")
     parcels = declared_parcels(ctx.parcels.path, _lut(ctx), params.lc)
     homes = _homes(ctx, params, parcels)
@@ -82,7 +83,7 @@ def prepare(ctx: Context, params: CropTypeParams) -> Prepared:
     candidates = parcels[candidate]
     ctx.progress(0.1, "features")
     numbers = pl.DataFrame({"parcel": candidates["NewID"].to_numpy(np.int64)})
-    features = _features(ctx, homes.join(numbers, on="parcel", how="semi"))
+    features = _features(ctx, inputs, homes.join(numbers, on="parcel", how="semi"))
     chosen = choose(candidates["CT_decl"].to_numpy(np.int64), features, params)
     parcels.loc[candidate, "reason"] = chosen.reason
     sample, classes = sample_of(candidates, features, chosen, params)
@@ -116,10 +117,10 @@ def _located(parcels: gpd.GeoDataFrame, homes: pl.DataFrame) -> NDArray[np.str_]
     return reason
 
 
-def _features(ctx: Context, homes: pl.DataFrame) -> Features:
+def _features(ctx: Context, inputs: Sequence[Product], homes: pl.DataFrame) -> Features:
     table = MarkerTable.of(ctx.archive, ctx.season)
     optical = frozenset(grid.name for grid in ctx.sensor_grids(Sensor.S2))
-    return season_features(table, ctx.season, ctx.season.bounds(ctx.site.zone), homes, optical)
+    return season_features(table, ctx.season, acquisitions_of(inputs), homes, optical)
 
 
 def _document(
@@ -140,11 +141,8 @@ def _document(
 
 
 def _name(ctx: Context, step: Step) -> str:
-    season = ctx.season
-    return (
-        f"S2AGRI_S4C_L4A_PRD_S{ctx.site.short_name}"
-        f"_V{season.start:%Y%m%d}_{season.end:%Y%m%d}_r{step.revision[:8]}"
-    )
+    days = (f"{instant.astimezone(ctx.site.zone):%Y%m%d}" for instant in period_of(step.slot))
+    return f"S2AGRI_S4C_L4A_PRD_S{ctx.site.short_name}_V{'_'.join(days)}_r{step.revision[:8]}"
 
 
 def _written(
@@ -158,7 +156,7 @@ def _written(
     judged = (prepared.parcels["reason"] == "").to_numpy(bool)
     table = crop_table(prepared.parcels, judged, probability, prepared.sample.fold, classes)
     folder = ctx.folder(ID, name, "VECTOR_DATA")
-    start, after = ctx.season.bounds(ctx.site.zone)
+    start, end = period_of(step.slot)
     return Product(
         name=name,
         site=ctx.site.short_name,
@@ -166,7 +164,7 @@ def _written(
         grid="",
         season=ctx.season.name,
         start=start,
-        end=after - timedelta(seconds=1),
+        end=end,
         revision=step.revision,
         assets=write_all(ctx, folder, table, document, classes),
         footprint=ctx.site.footprint,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 from sen4cap.domain import Product, ProductType, slot_of
 from sen4cap.processing import Scope, Step
@@ -11,9 +11,10 @@ from sen4cap.processors.l4a_crop_type.params import CropTypeParams
 
 
 def select(_params: CropTypeParams, scope: Scope, products: Sequence[Product]) -> Sequence[Step]:
-    """One step for the season, or none where it has no markers.
+    """One step for the season up to its scope's end, or none where it has no markers.
 
-    The period of the slot ends with the last second of the season.
+    The period of the slot ends with the last second of the scope: maps up to different days stand
+    beside each other.
     """
     inputs = [
         product
@@ -27,3 +28,12 @@ def select(_params: CropTypeParams, scope: Scope, products: Sequence[Product]) -
     last = scope.end - timedelta(seconds=1)
     slot = slot_of(scope.site, ProductType.L4A, "", scope.start, last, scope.season)
     return (Step(tuple(sorted(inputs, key=lambda product: product.name)), slot),)
+
+
+def period_of(slot: str) -> tuple[datetime, datetime]:
+    """First and last second of the period of a slot that `select` made; UTC."""
+    first, last = (
+        datetime.strptime(stamp, "%Y%m%dT%H%M%S").replace(tzinfo=UTC)
+        for stamp in slot.split("/")[3].split("_")
+    )
+    return first, last

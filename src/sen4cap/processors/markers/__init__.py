@@ -10,7 +10,6 @@ from sen4cap.domain import Asset, Product, ProductType, slot_of
 from sen4cap.kernels.indices import INDICES
 from sen4cap.processing import Context, Params, Processor, Scope, Step, parameter
 from sen4cap.processing.classification import Validity, validity_of
-from sen4cap.processing.marker_table import MarkerTable
 
 NAMED_INDICES = ("ndvi", "lai", "fapar", "fcover", "ndwi", "brightness")
 BANDS = ("B02", "B03", "B04", "B05", "B06", "B07", "B08", "B8A", "B11", "B12")
@@ -143,6 +142,8 @@ def run(ctx: Context, params: MarkersParams, step: Step) -> Product:
 
 def finish(ctx: Context, _params: MarkersParams) -> None:
     """Compact the tables of the season, once enough files have arrived."""
+    from sen4cap.processing.marker_table import MarkerTable
+
     table = MarkerTable.of(ctx.archive, ctx.season)
     for marker in table.markers():
         table.compact(marker)

@@ -19,7 +19,6 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -248,11 +247,8 @@ def _gone(table: MarkerTable, gone: Sequence[Layer], homes: Homes) -> dict[str, 
     """That rasters are gone, and how many parcels have rows of an earlier geometry since."""
     if not gone:
         return {}
-    instant = gone[0].product.start
+    instant = pl.DataFrame({"time": [gone[0].product.start]})
     parcels = homes.current.with_columns(grid=pl.lit(homes.grid))
-    rows = [
-        table.read(item.marker, parcels, instant, instant + timedelta(microseconds=1))
-        for item in gone
-    ]
+    rows = [table.read(item.marker, parcels, instant) for item in gone]
     stale = pl.concat(rows).filter("stale")["parcel"].n_unique()
     return {"raster": "gone", "stale": stale}
