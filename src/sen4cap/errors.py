@@ -14,6 +14,7 @@ Sen4capError
 ├─ NotFound                no such site, season, product, processor, version
 ├─ Conflict                it exists already, or it cannot be done in this state
 ├─ NoInput                 nothing to work on
+├─ SourceRefused           credentials, quota, or not held by the source
 └─ ServiceUnavailable      a database or program cannot be reached
 """
 

@@ -42,10 +42,12 @@ from sen4cap.processing import (
 
 VERSION = "1"
 POOL = "download"
+OF_THE_ITEM = ("sen4cap:fields", "sen4cap:item")
+"""Properties of a scene that serve to write its item only."""
 DELIVERED = "delivered"
 """Folder, within a product's, of what the source delivered."""
-PACKED = (ProductType.L1C, ProductType.SLC)
-"""Kinds that are handed on as they came, to a program that makes something of them."""
+PACKED = (ProductType.L1C, ProductType.SLC, ProductType.S1_AMP, ProductType.S1_COHE)
+"""Kinds that are handed on as they came: a program, or the mosaic of a pass, comes next."""
 OTHER_DAY = timedelta(days=1)
 """A product that is farther from what the source said is another one."""
 
@@ -221,11 +223,18 @@ def _product(kind: ProductType, ctx: Context, step: Step, inside: Path, root: Pa
 
 def _carried(scene: Scene) -> Mapping[str, object]:
     """Properties of a scene that its product keeps; projection is the rasters' own."""
-    return {key: value for key, value in scene.properties.items() if not key.startswith("proj:")}
+    return {
+        key: value
+        for key, value in scene.properties.items()
+        if not key.startswith("proj:") and key not in OF_THE_ITEM
+    }
 
 
 def _packed(scene: Scene, ctx: Context, inside: Path) -> Product:
-    """The product of a folder that nobody looks into."""
+    """The product of a folder that nobody looks into yet."""
+    from sen4cap.sources import radar
+
+    footprint = scene.footprint or radar.covered(inside)
     return Product(
         name=scene.name,
         site=ctx.site.short_name,
@@ -235,7 +244,7 @@ def _packed(scene: Scene, ctx: Context, inside: Path) -> Product:
         end=scene.start,
         revision="",
         assets=(Asset("product", str(inside), Role.DATA, "application/x-directory"),),
-        footprint=scene.footprint or None,
+        footprint=footprint,
     )
 
 

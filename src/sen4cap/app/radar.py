@@ -83,7 +83,9 @@ def select(
 
 def _slot(kind: ProductType, scope: Scope, tile: str, inputs: Sequence[Product]) -> str:
     start = min(item.start for item in inputs)
-    return slot_of(scope.site, kind, tile, start, start)
+    days = inputs[0].properties.get("sen4cap:baseline_days")
+    variant = f"{days}d" if kind is ProductType.S1_COHE else ""
+    return slot_of(scope.site, kind, tile, start, start, variant=variant)
 
 
 def _passes(raw: Sequence[Product]) -> Iterator[list[Product]]:

@@ -20,6 +20,7 @@ from sen4cap.errors import (
     NotFound,
     Sen4capError,
     ServiceUnavailable,
+    SourceRefused,
 )
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
@@ -30,6 +31,7 @@ EXIT_CODES: Mapping[type[Sen4capError], int] = {
     Conflict: 5,
     NoInput: 6,
     ServiceUnavailable: 7,
+    SourceRefused: 8,
 }
 
 debug = False

@@ -19,6 +19,8 @@ from sen4cap.domain.names import check_name
 
 MAX_NAME = 200
 """Of a product: file names made of it must stay within 255 bytes."""
+VARIANT = "sen4cap:variant"
+"""Property that tells apart what is of one grid and instant: `6d` and `12d` pairs of coherence."""
 
 
 class ProductType(StrEnum):
@@ -111,7 +113,8 @@ class Product:
     @property
     def slot(self) -> str:
         """What there should be one of, as a text key."""
-        return slot_of(self.site, self.type, self.grid, self.start, self.end, self.season)
+        variant = str(self.properties.get(VARIANT, ""))
+        return slot_of(self.site, self.type, self.grid, self.start, self.end, self.season, variant)
 
     @property
     def date(self) -> date:
@@ -133,12 +136,18 @@ class Product:
 
 
 def slot_of(
-    site: str, kind: ProductType, grid: str, start: datetime, end: datetime, season: str = ""
+    site: str,
+    kind: ProductType,
+    grid: str,
+    start: datetime,
+    end: datetime,
+    season: str = "",
+    variant: str = "",
 ) -> str:
-    """Key of a slot: site, product type, grid, acquisition or period, and season if it has one."""
+    """Key of a slot: site, product type, grid, acquisition or period, season and variant if any."""
     stamps = [start] if start == end else [start, end]
     period = "_".join(stamp.strftime("%Y%m%dT%H%M%S") for stamp in stamps)
-    return "/".join([site, kind, grid or "-", period, *([season] if season else [])])
+    return "/".join([site, kind, grid or "-", period, *filter(None, (season, variant))])
 
 
 def revision_of(*parts: Any) -> str:

@@ -38,6 +38,11 @@ def is_radar(document: Mapping[str, Any]) -> bool:
     return any(name.startswith("sentinel-1") for name in names)
 
 
+def is_ours(document: Mapping[str, Any]) -> bool:
+    """Whether an Item describes a product of an archive of ours, which is no source of it."""
+    return "sen4cap:revision" in (document.get("properties") or {})
+
+
 def local_path(item: Path, href: str) -> Path | None:
     """Path of a raster on this machine; relative ones start at the item's file."""
     parts = urlsplit(href)

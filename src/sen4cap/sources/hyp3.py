@@ -72,7 +72,7 @@ class Hyp3Source:
             name=name,
             source=self.name,
             kind=collection.kind,
-            place=latest.place,
+            place=_place(collection, dated),
             start=latest.start,
             footprint="",
             files=(
@@ -110,6 +110,14 @@ def _input(text: str) -> Named | None:
 def _has_expired(job: Mapping[str, Any], now: datetime) -> bool:
     told = job.get("expiration_time")
     return bool(told) and datetime.fromisoformat(str(told)) <= now
+
+
+def _place(collection: Collection, inputs: list[Named]) -> str:
+    """Burst or frame of the later input; of a pair with its days, two may end on the same date."""
+    first, last = inputs[0], inputs[-1]
+    if collection.kind is not ProductType.S1_COHE:
+        return last.place
+    return f"{last.place}_{(last.start.date() - first.start.date()).days}d"
 
 
 def _properties(

@@ -25,6 +25,7 @@ import shapely
 
 from sen4cap.domain import Grid, ProductType, Sensor, revision_of
 from sen4cap.domain.found import Found, Skipped
+from sen4cap.domain.product import VARIANT
 from sen4cap.errors import EmptyLayer, UnreadableFile
 from sen4cap.geo.footprint import split
 from sen4cap.geo.mgrs import tile_grid, tiles_over
@@ -150,8 +151,15 @@ def _pair(radar: Radar) -> dict[str, Any]:
         "sen4cap:pair": [radar.first.isoformat(), radar.start.isoformat()],
         "sen4cap:pair_platforms": [radar.first_platform, radar.platform],
         "sen4cap:baseline_days": radar.baseline_days,
+        VARIANT: f"{radar.baseline_days}d",
         **({} if known is None else {"sen4cap:perpendicular_baseline": known}),
     }
+
+
+def covered(folder: Path) -> str | None:
+    """What the radar rasters in a folder cover: WKT, EPSG:4326; None where there are none."""
+    shapes = [shapely.from_wkt(_footprint(item.path)) for item in loose(folder)]
+    return split(shapely.union_all(shapes)) if shapes else None
 
 
 def prepare(

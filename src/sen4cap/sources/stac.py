@@ -23,7 +23,7 @@ from sen4cap.errors import EmptyLayer, InputRefused, UnreadableDate, UnreadableF
 from sen4cap.geo.angles import read_angles
 from sen4cap.sources.bands import MASKS, band_name, type_of
 from sen4cap.sources.candidate import Candidate
-from sen4cap.sources.documents import documents, is_radar, local_path, location
+from sen4cap.sources.documents import documents, is_ours, is_radar, local_path, location
 from sen4cap.sources.footprint import of_geometry, of_grid
 from sen4cap.sources.landsat import FILL, SCALING, scene_grid
 from sen4cap.sources.rasters import RasterFile, angle_files, inspect
@@ -91,7 +91,7 @@ class _Entry:
 def candidates(folder: Path) -> Iterator[Candidate]:
     """One candidate per optical STAC Item in or below a folder, sorted by path."""
     for path, document in documents(folder):
-        if not is_radar(document):
+        if not is_radar(document) and not is_ours(document):
             yield Candidate(path, partial(find, path, document))
 
 

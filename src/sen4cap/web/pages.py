@@ -25,6 +25,7 @@ from sen4cap.errors import (
     NotFound,
     Sen4capError,
     ServiceUnavailable,
+    SourceRefused,
 )
 from sen4cap.web import health
 
@@ -34,6 +35,7 @@ HTTP_CODES: dict[type[Sen4capError], int] = {
     Conflict: 409,
     NoInput: 409,
     ServiceUnavailable: 503,
+    SourceRefused: 502,
 }
 
 HEADERS = {
