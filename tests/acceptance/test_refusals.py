@@ -318,7 +318,7 @@ def test_a_job_that_ended_early_says_how(
         raise error
 
     chosen = processor("s4c_mdb1")
-    monkeypatch.setattr("sen4cap.app.jobs.processor", lambda _name: replace(chosen, run=broken))
+    monkeypatch.setattr("sen4cap.app.worker.processor", lambda _name: replace(chosen, run=broken))
     words = ["run", "s4c_mdb1", "farm", "2018"]
     assert CliRunner().invoke(app, words, env={"SEN4CAP_HOME": str(farm.home)}).exit_code != 0
     job = farm("job", "list")[0]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -98,6 +99,20 @@ def result(product: Product) -> pd.DataFrame:
 
 def accuracy(product: Product) -> dict:
     return json.loads(Path(product.asset("accuracy.json").href).read_text("utf-8"))
+
+
+def test_the_archive_is_listed_as_in_the_originals_training(tmp_path: Path) -> None:
+    """`ls /mnt/archive/nld_2019/s4c_l4a` shows a folder per product."""
+    season, parcels = replace(SEASON, site="nld_2019"), squares()
+    markers = {"ndvi": observations(parcels)}
+    ctx = season_context(tmp_path, season, GRID, parcels=parcels, lut=LUT, markers=markers)
+    product = processor.run(ctx, SMALL, crop_step(ctx))
+    words = ["ls", str(tmp_path / "nld_2019" / "s4c_l4a")]
+    listed = subprocess.run(words, capture_output=True, text=True, check=True).stdout.split()
+    assert listed == [product.name]
+    assert product.name.startswith("S2AGRI_S4C_L4A_PRD_Snld_2019_V20170101_20171231_r")
+    inside = sorted(path.name for path in (Path(words[1]) / product.name).iterdir())
+    assert inside == ["VECTOR_DATA"]
 
 
 def test_every_parcel_has_a_result_or_a_reason(ctx: Context) -> None:
