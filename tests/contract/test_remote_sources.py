@@ -120,7 +120,7 @@ CASES = {
     ),
     "hyp3-insar": Case(
         "hyp3", ProductType.S1_COHE, S1, hold_hyp3, "job_type=INSAR_ISCE_BURST",
-        "INT20", 1, "123456_IW2", is_summed=False,
+        "INT20", 1, "123456_IW2_12d", is_summed=False,
     ),
     "archive": Case("archive", ProductType.L2A, S2, hold_archive, files=6),
 }  # fmt: skip

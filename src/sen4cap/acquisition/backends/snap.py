@@ -17,8 +17,6 @@ from datetime import timedelta
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
-import shapely
-
 from sen4cap.domain import Product
 
 SWATHS = ("IW1", "IW2", "IW3")
@@ -69,6 +67,8 @@ def _overlap(one: Product, other: Product) -> float:
     """Share of the first one's footprint that both have."""
     if not one.footprint or not other.footprint:
         return 0.0
+    import shapely
+
     first, second = shapely.from_wkt([one.footprint, other.footprint])
     return float(shapely.area(shapely.intersection(first, second)) / shapely.area(first))
 
@@ -175,6 +175,8 @@ def arguments(program: str, graph_file: Path, cache_mb: int, threads: int) -> tu
 
 def utm_of(footprint: str) -> str:
     """Code of the UTM zone of a footprint's centre."""
+    import shapely
+
     centre = shapely.centroid(shapely.from_wkt(footprint))
     zone = int((centre.x + 180) // 6) % 60 + 1
     return f"EPSG:{(32700 if centre.y < 0 else 32600) + zone}"

@@ -8,7 +8,6 @@ from sen4cap.domain import Product, ProductType, slot_of
 from sen4cap.kernels.indices import INDICES, SpectralIndex
 from sen4cap.processing import Context, Params, Processor, Scope, Step, parameter
 from sen4cap.processing.acquisition import acquisition_properties
-from sen4cap.processing.classification import validity_of
 
 
 def _switch(name: str, *, default: bool = False) -> bool:
@@ -99,6 +98,7 @@ def _possible(params: L3bParams, product: Product) -> tuple[SpectralIndex, ...]:
 
 def run(ctx: Context, params: L3bParams, step: Step) -> Product:
     """Write the indices of one L2A product; all files appear together, or none does."""
+    from sen4cap.processing.classification import validity_of
     from sen4cap.processors.l3b import rasters
 
     (source,) = step.inputs

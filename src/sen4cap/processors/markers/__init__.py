@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from sen4cap.domain import Asset, Product, ProductType, slot_of
 from sen4cap.kernels.indices import INDICES
 from sen4cap.processing import Context, Params, Processor, Scope, Step, parameter
-from sen4cap.processing.classification import Validity, validity_of
+
+if TYPE_CHECKING:
+    from sen4cap.processing.classification import Validity
 
 NAMED_INDICES = ("ndvi", "lai", "fapar", "fcover", "ndwi", "brightness")
 BANDS = ("B02", "B03", "B04", "B05", "B06", "B07", "B08", "B8A", "B11", "B12")
@@ -90,6 +93,8 @@ class Layer:
 
 def layers(params: MarkersParams, products: Iterable[Product]) -> tuple[Layer, ...]:
     """The wanted rasters of the products of one acquisition, sorted by marker."""
+    from sen4cap.processing.classification import validity_of
+
     found = {}
     for product in sorted(products, key=lambda item: item.name):
         is_l3b = product.type == ProductType.L3B
