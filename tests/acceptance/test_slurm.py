@@ -32,8 +32,8 @@ from .demarke import classify, prepare, write_lut
 pytestmark = [pytest.mark.data, pytest.mark.long]
 
 PATIENCE = 900.0
-CLASSIFIED = {"seed": 0, "folds": 5, "block-size": 1000, "pa-min": 1}
-WITHOUT_LIMITS = {"best-s2-pix": 0, "min-s2-pix": 0}
+CLASSIFIED = {"seed": 0, "folds": 5, "block-size": 1000, "pa-min": 1, "min-s2-pix": 0}
+"""As `demarke.classify` does it."""
 
 
 @pytest.fixture
@@ -92,7 +92,7 @@ def test_de_marke_through_slurm(
         assert _ended(system, markers).status is Status.SUCCESSFUL
         assert sum(step.losses for step in system.store.steps.of(markers.id)) >= 1
         assert _done(system, markers.id) == 13 + 1
-        crops = jobs.submit(system, "s4c_l4a", "demarke", "2017", {**CLASSIFIED, **WITHOUT_LIMITS})
+        crops = jobs.submit(system, "s4c_l4a", "demarke", "2017", CLASSIFIED)
         assert _ended(system, crops).status is Status.SUCCESSFUL
         assert len(_queued()) == 2
         assert not set(cancelled) & set(_queued())
