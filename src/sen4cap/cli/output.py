@@ -7,7 +7,7 @@ import sys
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 from rich.console import Console
@@ -81,7 +81,8 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[Any]], title: str = ""
     made = Table(title=title or None, box=None, header_style="bold", title_justify="left")
     for position, name in enumerate(columns):
         numeric = bool(rows) and isinstance(rows[0][position], int | float)
-        made.add_column(name, justify="right" if numeric else "left", overflow="fold")
+        justify: Literal["left", "right"] = "right" if numeric else "left"
+        made.add_column(name, justify=justify, overflow="fold", no_wrap=position == 0)
     for row in rows:
         made.add_row(*("" if item is None else str(item) for item in row))
     return made

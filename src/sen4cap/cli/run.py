@@ -11,6 +11,7 @@ import typer
 from typer.core import TyperGroup
 
 from sen4cap.cli.output import AsJson, emit, progress_bar
+from sen4cap.domain import Asset
 from sen4cap.processing import (
     Parameter,
     Processor,
@@ -156,6 +157,12 @@ def _run(
     lines += [f"  made {product.name}" for product in outcome.made[:20]]
     if len(outcome.made) > 20:
         lines.append(f"  … and {len(outcome.made) - 20} more ('sen4cap product list {site}')")
+    pages = [item.href for made in outcome.made for item in made.assets if _is_page(item)]
+    lines += [f"  open {page}" for page in pages]
     if outcome.standing:
         lines.append(f"  {outcome.standing} already stood: same inputs, parameters and version")
     emit(result, as_json, "\n".join(lines))
+
+
+def _is_page(asset: Asset) -> bool:
+    return asset.media_type == "text/html"

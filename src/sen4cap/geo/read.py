@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from functools import lru_cache
 from itertools import product
 from pathlib import Path
@@ -28,6 +28,8 @@ from sen4cap.domain import Asset, Grid, Sensor
 from sen4cap.errors import InputRefused, MissingCrs, OutsideSite, UnreadableFile
 from sen4cap.geo.crs import same
 
+CACHE = 128
+"""Memory for GDAL's block cache, MiB: rasters are read straight through, each block once."""
 STRIP_ROWS = 512
 REMOTE = {
     "GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR",
@@ -87,7 +89,7 @@ def _code_or_wkt(wkt: str) -> str:
 
 @contextmanager
 def _open(path: str | Path) -> Iterator[Any]:
-    with rasterio.Env(**REMOTE) if "://" in str(path) else nullcontext():
+    with rasterio.Env(GDAL_CACHEMAX=CACHE, **(REMOTE if "://" in str(path) else {})):
         with _refusing(path):
             dataset = rasterio.open(path)
         with dataset:
