@@ -257,8 +257,10 @@ def test_slots_hold_over_processes(tmp_path: Path) -> None:
 
 
 def test_no_folder_is_no_limit() -> None:
-    with Slots().one(), Slots().one():
-        pass
+    waited: list[float] = []
+    slots = Slots(None, "here", 1, waited.append)
+    with slots.one(), slots.one():
+        assert waited == []
 
 
 def test_requests_go_through_no_proxy_of_the_environment(

@@ -28,6 +28,7 @@ from sen4cap.domain import Asset, Product, ProductType, Role
 from sen4cap.errors import InputRefused
 from sen4cap.processing import Context, Params, Processor, Scope, Step, parameter
 from sen4cap.processing.acquisition import acquisition_properties
+from sen4cap.processing.processor import Select
 
 
 class SnapParams(Params):
@@ -136,35 +137,38 @@ def _name(code: str, earlier: Sequence[Product], later: Product, pol: str = "") 
     return "_".join(filter(None, (mission, "L2", code, days, pol, orbit)))
 
 
-s1_amp_snap = Processor(
-    id="s1_amp_snap",
-    version="1",
-    title="Backscatter by SNAP",
-    description="Makes radar backscatter (gamma0) of complex images with SNAP.",
-    category=CATEGORY,
-    params=SnapParams,
-    consumes=(ProductType.SLC,),
-    produces=ProductType.S1_AMP,
-    needs_parcels=False,
-    per_season=False,
-    select=select_backscatter,
-    run=partial(run_snap, ProductType.S1_AMP),
-    pool=POOL,
-    triggered_by=(ProductType.SLC,),
+def _processor(
+    kind: ProductType, name: str, title: str, description: str, select: Select
+) -> Processor:
+    return Processor(
+        id=name,
+        version="1",
+        title=title,
+        description=description,
+        category=CATEGORY,
+        params=SnapParams,
+        consumes=(ProductType.SLC,),
+        produces=kind,
+        needs_parcels=False,
+        per_season=False,
+        select=select,
+        run=partial(run_snap, kind),
+        pool=POOL,
+        triggered_by=(ProductType.SLC,),
+    )
+
+
+s1_amp_snap = _processor(
+    ProductType.S1_AMP,
+    "s1_amp_snap",
+    "Backscatter by SNAP",
+    "Makes radar backscatter (gamma0) of complex images with SNAP.",
+    select_backscatter,
 )
-s1_cohe_snap = Processor(
-    id="s1_cohe_snap",
-    version="1",
-    title="Coherence by SNAP",
-    description="Makes radar coherence of pairs of complex images, 6 or 12 days apart, with SNAP.",
-    category=CATEGORY,
-    params=SnapParams,
-    consumes=(ProductType.SLC,),
-    produces=ProductType.S1_COHE,
-    needs_parcels=False,
-    per_season=False,
-    select=select_coherence,
-    run=partial(run_snap, ProductType.S1_COHE),
-    pool=POOL,
-    triggered_by=(ProductType.SLC,),
+s1_cohe_snap = _processor(
+    ProductType.S1_COHE,
+    "s1_cohe_snap",
+    "Coherence by SNAP",
+    "Makes radar coherence of pairs of complex images, 6 or 12 days apart, with SNAP.",
+    select_coherence,
 )

@@ -309,24 +309,15 @@ def _granule(
                 {"Name": key, "Values": [value]} for key, value in attributes.items()
             ],
             "Platforms": [{"ShortName": "SENTINEL-1A"}],
-            "SpatialExtent": {
-                "HorizontalSpatialDomain": {
-                    "Geometry": {
-                        "GPolygons": [
-                            {
-                                "Boundary": {
-                                    "Points": [
-                                        {"Longitude": longitude, "Latitude": latitude}
-                                        for longitude, latitude in RING
-                                    ]
-                                }
-                            }
-                        ]
-                    }
-                }
-            },
+            "SpatialExtent": _extent(),
         },
     }
+
+
+def _extent() -> dict[str, Any]:
+    points = [{"Longitude": longitude, "Latitude": latitude} for longitude, latitude in RING]
+    geometry = {"GPolygons": [{"Boundary": {"Points": points}}]}
+    return {"HorizontalSpatialDomain": {"Geometry": geometry}}
 
 
 def hold_hyp3(server: SourceServer, count: int = 5) -> None:
