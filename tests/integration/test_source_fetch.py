@@ -229,7 +229,8 @@ json.dump(dict(href=band.href, grid=grid.key, told=told, mean=float(mean)), sys.
 
 def read(folder: Path) -> dict[str, Any]:
     words = [sys.executable, "-c", READ, str(folder)]
-    done = subprocess.run(words, capture_output=True, text=True, timeout=60, check=True)
+    done = subprocess.run(words, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr
     found: dict[str, Any] = json.loads(done.stdout)
     return found
 

@@ -85,13 +85,14 @@ class Answers(BaseHTTPRequestHandler):
     def send_bytes(
         self, status: int, content: bytes, headers: Mapping[str, str] | None = None
     ) -> None:
-        """Send a whole answer."""
+        """Send a whole answer; to HEAD without its content, which the next one would follow."""
         self.send_response(status)
         for name, value in (headers or {}).items():
             self.send_header(name, value)
         self.send_header("Content-Length", str(len(content)))
         self.end_headers()
-        self.wfile.write(content)
+        if self.command != "HEAD":
+            self.wfile.write(content)
 
     def send_json(self, value: Any, headers: Mapping[str, str] | None = None) -> None:
         """Send JSON."""
