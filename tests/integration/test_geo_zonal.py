@@ -12,7 +12,6 @@ from collections.abc import Sequence
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
-from zipfile import ZipFile
 
 import geopandas as gpd
 import numpy as np
@@ -25,7 +24,6 @@ from rasterio.warp import transform
 
 from sen4cap.domain import Asset, Grid
 from sen4cap.errors import InputRefused, OutsideSite, UnreadableFile
-from sen4cap.geo import coverage
 from sen4cap.geo.coverage import CoverageIndex, build_coverage, pixel_counts
 from sen4cap.geo.crs import reproject
 from sen4cap.geo.raster import grid_of, write_cog
@@ -56,20 +54,60 @@ def random_raster(path: Path, grid: Grid, *, seed: int = 5, nodata: float = -9.0
     return write_raster(path, grid, values, nodata=nodata, tiled=True, blockxsize=64, blockysize=64)
 
 
+NAMES = {"mean": "mean", "stdev": "stdev", "count": "count", "low": "min", "high": "max"}
+QUANTILES = {0.25: "quantile_25", 0.5: "median", 0.75: "quantile_75"}
+ASKED = [*NAMES.values(), "quantile(q=0.25)", "median", "quantile(q=0.75)"]
+
+
 def reference(path: Path, geometries: Any) -> Any:
     frame = gpd.GeoDataFrame(geometry=geometries, crs="EPSG:32631")
-    found = exact_extract(str(path), frame, ["mean", "stdev", "count"], output="pandas")
+    found = exact_extract(str(path), frame, ASKED, output="pandas")
     return found.astype(float)
 
 
+def arrays(found: Statistics) -> dict[Any, Any]:
+    plain = {item.name: getattr(found, item.name) for item in fields(Statistics)}
+    quantiles = plain.pop("quantiles")
+    return plain | dict(quantiles)
+
+
 def same_bits(first: Statistics, second: Statistics) -> bool:
-    return all(
-        getattr(first, item.name).tobytes() == getattr(second, item.name).tobytes()
-        for item in fields(Statistics)
+    one, other = arrays(first), arrays(second)
+    return one.keys() == other.keys() and all(
+        one[name].tobytes() == other[name].tobytes() for name in one
+    )
+
+
+def same_index(first: CoverageIndex, second: CoverageIndex) -> bool:
+    own = [item.name for item in fields(CoverageIndex) if item.name != "parts"]
+    return all(np.array_equal(getattr(first, name), getattr(second, name)) for name in own) and all(
+        np.array_equal(one, other) and one.dtype == other.dtype
+        for one, other in zip(first.parts, second.parts, strict=True)
     )
 
 
 # against exactextract
+
+
+@pytest.mark.parametrize("height", [40, 1100])
+def test_quantiles_equal_exactextract(tmp_path: Path, height: int) -> None:
+    """Of parcels on one strip and, 1,100 rows high, on several."""
+    grid = small_grid(90, height)
+    parcels = np.append(blobs(grid), shapely.box(*grid.bounds))
+    path = random_raster(tmp_path / "a.tif", grid)
+    assets = [Asset("a", str(path))]
+    found = parcel_statistics(index_of(parcels, grid), grid, assets, quantiles=tuple(QUANTILES))
+    expected = reference(path, parcels)
+    for share, name in QUANTILES.items():
+        actual = found["a"].quantiles[share]
+        np.testing.assert_allclose(actual, expected[name], rtol=1e-6, atol=1e-6)
+    for name, theirs in NAMES.items():
+        actual = getattr(found["a"], name)
+        np.testing.assert_allclose(actual, expected[theirs], rtol=1e-6, atol=1e-6)
+    several = parcel_statistics(
+        index_of(parcels, grid), grid, assets, quantiles=tuple(QUANTILES), cores=2
+    )
+    assert same_bits(found["a"], several["a"])
 
 
 @pytest.mark.parametrize("height", [40, 1100])
@@ -79,8 +117,8 @@ def test_statistics_equal_exactextract(tmp_path: Path, height: int) -> None:
     index = index_of(parcels, grid)
     found = parcel_statistics(index, grid, [Asset("a", str(path))])["a"]
     expected = reference(path, parcels)
-    for name in ("mean", "stdev", "count"):
-        np.testing.assert_allclose(getattr(found, name), expected[name], rtol=1e-6, atol=1e-6)
+    for name, theirs in NAMES.items():
+        np.testing.assert_allclose(getattr(found, name), expected[theirs], rtol=1e-6, atol=1e-6)
     whole = write_raster(tmp_path / "b.tif", grid, np.ones((height, 90), np.uint8))
     total = reference(whole, parcels)["count"].to_numpy()
     np.testing.assert_allclose(index.total, total, rtol=1e-6)
@@ -110,9 +148,9 @@ def test_a_mask_hides_cells_in_every_asset(tmp_path: Path) -> None:
             values[hidden] = -9.0
             dataset.write(values, 1)
         expected = reference(path, parcels)
-        for name in ("mean", "stdev", "count"):
+        for name, theirs in NAMES.items():
             actual = getattr(found[path.stem], name)
-            np.testing.assert_allclose(actual, expected[name], rtol=1e-6, atol=1e-6)
+            np.testing.assert_allclose(actual, expected[theirs], rtol=1e-6, atol=1e-6)
 
 
 def test_the_margin_lets_a_mask_act_across_strips(tmp_path: Path) -> None:
@@ -296,8 +334,9 @@ def test_parcels_without_cells_stay(tmp_path: Path) -> None:
     index = index_of(parcels, grid)
     assert index.parcels.tolist() == [1, 2, 3, 4, 5]
     assert index.total.tolist() == [1.0, 0.0, 0.0, 0.0, 1.0]
-    assert index.fraction.tolist() == [1.0, 0.25, 0.25, 0.25, 0.25]
-    assert index.cell.tolist() == [80, 53, 54, 63, 64]
+    assert index.parts.run_cell.tolist() == [80]
+    assert index.parts.rim_share.tolist() == [0.25, 0.25, 0.25, 0.25]
+    assert index.parts.rim_cell.tolist() == [53, 54, 63, 64]
     path = write_raster(tmp_path / "a.tif", grid, np.full((10, 10), 3, np.uint8))
     found = parcel_statistics(index, grid, [Asset("a", str(path))])["a"]
     assert found.count.tolist() == [1.0, 0.0, 0.0, 0.0, 1.0]
@@ -322,36 +361,25 @@ def test_strips_without_parcels_are_not_read(tmp_path: Path) -> None:
 def test_an_index_survives_its_file_with_constant_bytes(tmp_path: Path) -> None:
     grid = small_grid(90, 1100)
     index = index_of(blobs(grid), grid)
-    index.save(tmp_path / "a.npz")
-    loaded = CoverageIndex.load(tmp_path / "a.npz")
-    loaded.save(tmp_path / "b.npz")
-    assert (tmp_path / "a.npz").read_bytes() == (tmp_path / "b.npz").read_bytes()
-    with ZipFile(tmp_path / "a.npz") as archive:
-        assert {item.date_time[0] for item in archive.infolist()} == {1980}
-    for item in fields(CoverageIndex):
-        assert np.array_equal(getattr(loaded, item.name), getattr(index, item.name))
-    (tmp_path / "b.npz").write_bytes((tmp_path / "a.npz").read_bytes()[:-100])
-    for name in ("b.npz", "c.npz"):
+    index.save(tmp_path / "a")
+    loaded = CoverageIndex.load(tmp_path / "a")
+    loaded.save(tmp_path / "b")
+    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+    assert same_index(loaded, index)
+    assert isinstance(loaded.parts.rim_cell.base, np.memmap)
+    (tmp_path / "b").write_bytes((tmp_path / "a").read_bytes()[:-100])
+    for name in ("b", "c"):
         with pytest.raises(UnreadableFile, match=name):
             CoverageIndex.load(tmp_path / name)
-
-
-def test_work_in_chunks_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    grid = small_grid(90, 1100)
-    whole = index_of(blobs(grid), grid)
-    monkeypatch.setattr(coverage, "CHUNK_CELLS", 500)
-    parts = index_of(blobs(grid), grid)
-    for item in fields(CoverageIndex):
-        assert np.array_equal(getattr(parts, item.name), getattr(whole, item.name))
 
 
 def test_a_part_of_an_index_equals_the_index_of_a_part() -> None:
     grid = small_grid(90, 1100)
     parcels, keep = blobs(grid), np.random.default_rng(0).random(60) < 0.3
-    part = index_of(parcels, grid).take(keep)
+    whole = index_of(parcels, grid)
     alone = build_coverage(np.arange(1, 61)[keep], np.full(keep.sum(), "h"), parcels[keep], grid)
-    for item in fields(CoverageIndex):
-        assert np.array_equal(getattr(part, item.name), getattr(alone, item.name))
+    assert same_index(whole.take(keep), alone)
+    assert same_index(whole.take(~keep).joined(alone), whole)
 
 
 def test_an_index_of_another_grid_or_crs_is_refused(tmp_path: Path) -> None:

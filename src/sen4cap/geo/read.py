@@ -70,6 +70,21 @@ def grid_of(path: str | Path, name: str, sensor: Sensor = Sensor.S2) -> Grid:
             return _grid(dataset, name, sensor)
 
 
+def stored_grid(dataset: Any) -> Grid:
+    """The grid of an open raster, under a name of no meaning.
+
+    Raises
+    ------
+    OutsideSite
+        If it has no CRS.
+    """
+    if dataset.crs is None:
+        raise OutsideSite(
+            f"'{dataset.name}' has no coordinate reference system: write one into it."
+        )
+    return _grid(dataset, "raster")
+
+
 def _grid(dataset: Any, name: str, sensor: Sensor = Sensor.S2) -> Grid:
     a, b, c, d, e, f = (float(value) for value in dataset.transform[:6])
     crs, transform = _crs_text(dataset.crs), (a, b, c, d, e, f)
@@ -90,14 +105,14 @@ def _code_or_wkt(wkt: str) -> str:
 @contextmanager
 def _open(path: str | Path) -> Iterator[Any]:
     with rasterio.Env(GDAL_CACHEMAX=CACHE, **(REMOTE if "://" in str(path) else {})):
-        with _refusing(path):
+        with refusing(path):
             dataset = rasterio.open(path)
         with dataset:
             yield dataset
 
 
 @contextmanager
-def _refusing(path: str | Path) -> Iterator[None]:
+def refusing(path: str | Path) -> Iterator[None]:
     """Whatever GDAL cannot read becomes `UnreadableFile`."""
     try:
         yield
@@ -226,7 +241,7 @@ def read_overview(dataset: Any, asset: Asset, size: int) -> Floats:
     """
     step = max(1.0, max(dataset.shape) / size)
     shape = tuple(max(1, round(side / step)) for side in dataset.shape)
-    with _refusing(dataset.name):
+    with refusing(dataset.name):
         stored = dataset.read(asset.index, out_shape=shape)
     return _physical(dataset, asset, stored, out_shape=shape)
 
@@ -263,7 +278,7 @@ def read_codes(dataset: Any, asset: Asset, grid: Grid, window: Window) -> Array:
 def _read(dataset: Any, band: int, window: Window) -> Array:
     if not window.width or not window.height:
         return np.empty((window.height, window.width), dataset.dtypes[band - 1])
-    with _refusing(dataset.name):
+    with refusing(dataset.name):
         stored: Array = dataset.read(band, window=window)
     return stored
 
