@@ -83,7 +83,7 @@ def test_a_series_in_two_folders_is_one_grid(terminal: Any, data: Path, tmp_path
         terminal("product", "ingest", "demarke", tmp_path / name)
     terminal("run", "s4c_mdb1", "demarke", "2017")
     assert [grid["name"] for grid in terminal("site", "show", "demarke")["grids"]] == ["winter"]
-    series = terminal("marker", "show", "demarke", "2017", "1526985")
+    series = terminal("markers", "query", "demarke", "2017", "--parcel", "1526985")
     assert len(series) == 11
     assert {row["time"][5:7] for row in series} >= {"02", "05", "07", "10"}
 
@@ -114,7 +114,9 @@ def test_what_operators_look_at(terminal: Any, data: Path, tmp_path: Path) -> No
     keys = database.execute("select key, value from config where key like '%l4a%'").fetchall()
     assert ("processor.s4c_l4a.num-trees", "300") in keys
     database.close()
-    series = terminal("marker", "show", "demarke", "2017", "1526985", "--marker", "ndvi")
+    series = terminal(
+        "markers", "query", "demarke", "2017", "--parcel", "1526985", "--marker", "ndvi"
+    )
     assert 1 <= len(series) <= 13
     assert all(-0.1 <= row["mean"] <= 1.0 for row in series)
     assert [job["status"] for job in terminal("job", "list")] == ["successful"]

@@ -96,7 +96,9 @@ def _curves(terminal: Any, parcels: Path) -> pl.DataFrame:
     """NDVI of every parcel, from the command that a person would use."""
     frames = []
     for row in gpd.read_file(parcels).itertuples():
-        series = terminal("marker", "show", "flanders", "2018", row.parcel_id, "--marker", "ndvi")
+        series = terminal(
+            "markers", "query", "flanders", "2018", "--parcel", row.parcel_id, "--marker", "ndvi"
+        )
         frame = pl.DataFrame(series).with_columns(
             pl.col("time").str.to_datetime("%Y-%m-%d %H:%M:%S%z"),
             ori_id=pl.lit(row.parcel_id),

@@ -56,7 +56,7 @@ def markers(terminal: Terminal, *options: object) -> list[tuple[float, int, bool
 
 
 def shown(terminal: Terminal, field: str = "a") -> list[tuple[float, int, bool]]:
-    rows: Sequence[dict[str, Any]] = terminal("marker", "show", "farm", "2018", field)
+    rows: Sequence[dict[str, Any]] = terminal("markers", "query", "farm", "2018", "--parcel", field)
     return [(row["mean"], row["generation"], row["stale"]) for row in rows]
 
 

@@ -196,7 +196,7 @@ def test_bad_input_changes_nothing(
         (("config", "set", "processor.s4c_l4a.num-trees", "many"), 3, "s4c_l4a.num-trees"),
         (("config", "set", "processor.s4c_l4a.trees", "3"), 4, "config list"),
         (("product", "show", "nothing"), 4, "nothing"),
-        (("marker", "show", "farm", "2018", "a"), 6, "s4c_mdb1"),
+        (("markers", "query", "farm", "2018", "--parcel", "a"), 6, "s4c_mdb1"),
         (("lpis", "rollback", "farm", "2018", "7"), 4, "7"),
         (("site", "create", "Farm"), 5, "farm"),
         (("processor", "show", "l5"), 4, "l3b"),

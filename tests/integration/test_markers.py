@@ -125,7 +125,7 @@ def table(ctx: Context) -> MarkerTable:
 
 def extracted(raster: str, buffer: float = 0.0) -> str:
     """Column `revision` of rows from a raster product of that revision."""
-    return revision_of(raster, buffer, "s4c_mdb1/1")[:8]
+    return revision_of(raster, buffer, "s4c_mdb1/2", 0.0, "exact")[:8]
 
 
 def parts(ctx: Context) -> list[str]:
@@ -159,7 +159,8 @@ def test_equal_to_exactextract(ctx: Context, l3b: Product) -> None:
     assert found["valid_fraction"].to_list() == pytest.approx([1, 1, 1])
     assert found.row(0, named=True) | {"mean": 0, "stdev": 0, "count": 0} == {
         "parcel": 10, "time": TIME, "grid": "31UDS", "orbit": 51, "mean": 0, "stdev": 0,
-        "count": 0, "valid_fraction": 1.0, "generation": 0, "stale": None, "product": "L3B_1",
+        "count": 0, "valid_fraction": 1.0, "min": None, "max": None, "median": None, "p25": None,
+        "p75": None, "generation": 0, "stale": None, "product": "L3B_1",
         "revision": extracted("a1" * 16), "geom_hash": revision_of(shapes()[0].wkt)[:16],
     }  # fmt: skip
     revision = product.revision[:8]
@@ -391,7 +392,8 @@ def test_selection(l3b: Product, l2a: Product) -> None:
 def test_configuration_has_the_original_keys_and_defaults() -> None:
     rows = {row.key: row for row in config_metadata("s4c_mdb1", "Marker DB", MarkersParams)}
     on = {key.split(".")[-1] for key, row in rows.items() if row.default_value == "true"}
-    assert on == {"ndvi_enabled", "lai_enabled", "fapar_enabled", "fcover_enabled"}
+    radar = {"amp_enabled", "amp_vvvh_enabled", "cohe_enabled"}
+    assert on == {"ndvi_enabled", "lai_enabled", "fapar_enabled", "fcover_enabled"} | radar
     assert "processor.s4c_mdb1.l2ab8a_enabled" in rows
     with pytest.raises(InvalidParameter, match=r"processor\.s4c_mdb1\.buffer"):
         validate("s4c_mdb1", MarkersParams, {"buffer": "51"})

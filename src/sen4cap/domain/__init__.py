@@ -1,7 +1,7 @@
 """The words of the system as frozen values. No I/O, no framework."""
 
 from sen4cap.domain.config import ConfigEntry, ConfigMetadata, DataType
-from sen4cap.domain.grid import MGRS_TILE, Grid, Sensor, finest
+from sen4cap.domain.grid import MGRS_TILE, Grid, PixelRule, Sensor, finest
 from sen4cap.domain.job import Ending, Job, StartType, Status, StepRecord
 from sen4cap.domain.parcel import ParcelSet, Reason
 from sen4cap.domain.product import Asset, Product, ProductType, Role, revision_of, slot_of
@@ -20,6 +20,7 @@ __all__ = [
     "Grid",
     "Job",
     "ParcelSet",
+    "PixelRule",
     "Product",
     "ProductType",
     "Reason",

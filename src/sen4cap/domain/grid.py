@@ -25,6 +25,15 @@ class Sensor(StrEnum):
     L8 = "l8"
 
 
+class PixelRule(StrEnum):
+    """Which cells of a grid count for a parcel, and how much."""
+
+    EXACT = "exact"
+    """All that it touches, by the share that it covers."""
+    CENTRE = "centre"
+    """Those whose centre lies inside, in full; a centre on the rim is outside."""
+
+
 @dataclass(frozen=True)
 class Grid:
     """CRS, origin, pixel and shape of a raster, under the name of its tile or series.

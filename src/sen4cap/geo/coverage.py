@@ -9,7 +9,6 @@ parcels change, only they are worked out again: `take` what stays, `joined` with
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
-from enum import StrEnum
 from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
@@ -18,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 import shapely
 
-from sen4cap.domain import Grid
+from sen4cap.domain import Grid, PixelRule
 from sen4cap.errors import UnreadableFile
 from sen4cap.geo.arrays import map_arrays, write_arrays
 from sen4cap.geo.crs import Geometries
@@ -42,15 +41,6 @@ POLYGONAL = (3, 6)
 
 Integers = npt.NDArray[np.int64]
 Texts = npt.NDArray[np.str_]
-
-
-class PixelRule(StrEnum):
-    """Which cells count for a parcel, and how much."""
-
-    EXACT = "exact"
-    """All that it touches, by the share that it covers."""
-    CENTRE = "centre"
-    """Those whose centre lies inside, in full; a centre on the rim is outside."""
 
 
 class Strip(NamedTuple):

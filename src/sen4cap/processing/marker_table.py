@@ -21,7 +21,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import polars as pl
@@ -29,6 +29,8 @@ import polars as pl
 from sen4cap.domain import Product, ProductType, Season, as_utc
 from sen4cap.processing.context import write_whole
 
+FURTHER = ("min", "max", "median", "p25", "p75")
+"""Statistics that are there only where they were asked for, else null."""
 SCHEMA: dict[str, pl.DataType] = {
     "parcel": pl.Int64(),
     "time": pl.Datetime("us", "UTC"),
@@ -38,6 +40,7 @@ SCHEMA: dict[str, pl.DataType] = {
     "stdev": pl.Float32(),
     "count": pl.Float32(),
     "valid_fraction": pl.Float32(),
+    **dict.fromkeys(FURTHER, pl.Float32()),
     "geom_hash": pl.String(),
     "generation": pl.Int32(),
     "product": pl.String(),
@@ -84,14 +87,16 @@ class MarkerTable:
     def append(self, marker: str, frame: pl.DataFrame, *, name: str) -> Path:
         """File of new rows, complete or not there; the same name writes the same file again.
 
-        `frame` has the columns of `SCHEMA`, in any order.
+        `frame` has the columns of `SCHEMA`, in any order; those of `FURTHER` may be absent.
 
         Raises
         ------
         polars.exceptions.PolarsError
             If a column is missing or does not fit its type.
         """
-        rows = frame.select(pl.col(column).cast(kind) for column, kind in SCHEMA.items())
+        absent = [pl.lit(None).alias(name) for name in FURTHER if name not in frame.columns]
+        whole = frame.with_columns(absent)
+        rows = whole.select(pl.col(column).cast(kind) for column, kind in SCHEMA.items())
         path = self.root / marker / f"part-{name}.parquet"
         _write(path, rows.sort(*OBSERVATION, "grid", "generation"))
         return path
@@ -102,37 +107,51 @@ class MarkerTable:
         parcels: pl.DataFrame | None = None,
         acquisitions: pl.DataFrame | None = None,
         *,
+        days: tuple[datetime, timedelta] | None = None,
         columns: Sequence[str] = COLUMNS,
     ) -> pl.DataFrame:
         """One current row per parcel, time and orbit, sorted by them.
 
         `parcels` has the columns `parcel` and `geom_hash` and may have `grid`, the home grid: rows
         of other parcels and of other grids are left out. So are those of other acquisitions, where
-        these are given by `time` and perhaps `grid`, see `acquisitions_of`. The result has
-        `columns`, some of `SCHEMA` and `stale`: true where the row is of another geometry than the
-        parcel's, null where no parcels are given. Statistics are never missing; a parcel without a
-        valid pixel at a date has no row.
+        these are given by `time` and perhaps `grid`, see `acquisitions_of`, and those outside
+        `days`, a first instant and a duration. The result has `columns`, some of `SCHEMA` and
+        `stale`: true where the row is of another geometry than the parcel's, null where no parcels
+        are given. A mean is never missing; a parcel without a valid pixel at a date has no row.
         """
         needed = {*columns, *OBSERVATION, "grid", "generation", "count", "stale"}
 
         def query(rows: pl.LazyFrame) -> pl.LazyFrame:
-            chosen = _of_parcels(_of_acquisitions(rows, acquisitions), parcels)
+            within = rows if days is None else rows.filter(_within(*days))
+            chosen = _of_parcels(_of_acquisitions(within, acquisitions), parcels)
             return chosen.select(name for name in COLUMNS if name in needed)
 
         found = _newest(self._collect(marker, query), OBSERVATION)
         return found.filter(pl.col("count") > 0).select(_plain(columns))
 
-    def series(self, parcels: pl.DataFrame) -> pl.DataFrame:
-        """The current rows of a few parcels, as in `read`, of all markers, sorted by `marker`.
+    def series(
+        self,
+        parcels: pl.DataFrame | None = None,
+        *,
+        days: tuple[datetime, timedelta] | None = None,
+        markers: Sequence[str] = (),
+    ) -> pl.DataFrame:
+        """The current rows of parcels, as in `read`, of some or all markers, sorted by `marker`.
 
-        Compacted files are sorted by parcel, so that few row groups are read.
+        Compacted files are sorted by parcel, so that few row groups are read for a few parcels.
         """
         found = [
-            self.read(marker, parcels).select(pl.lit(marker).alias("marker"), *COLUMNS)
-            for marker in self.markers()
+            self.read(marker, parcels, days=days).select(pl.lit(marker).alias("marker"), *COLUMNS)
+            for marker in markers or self.markers()
         ]
         schema = {"marker": pl.String(), **SCHEMA, "stale": pl.Boolean()}
         return pl.concat(found) if found else pl.DataFrame(schema=schema)
+
+    def acquisitions(self, marker: str) -> pl.DataFrame:
+        """Times and orbits of which there are rows: `time`, `orbit`, sorted."""
+        return self._collect(
+            marker, lambda rows: rows.select("time", "orbit").unique().sort("time", "orbit")
+        )
 
     def standing(self, marker: str, time: datetime, grid: str) -> pl.DataFrame:
         """The newest row of each parcel at one acquisition on one grid, sorted by parcel.
@@ -188,7 +207,10 @@ def _files(folder: Path) -> list[Path]:
 
 
 def _scan(files: Sequence[Path]) -> pl.LazyFrame:
-    return pl.scan_parquet(list(files)) if files else pl.LazyFrame(schema=SCHEMA)
+    """Rows of all files; those of earlier versions lack the further statistics."""
+    if not files:
+        return pl.LazyFrame(schema=SCHEMA)
+    return pl.scan_parquet(list(files), schema=SCHEMA, missing_columns="insert")
 
 
 def _write(path: Path, rows: pl.DataFrame) -> None:
@@ -207,6 +229,10 @@ def acquisitions_of(products: Iterable[Product]) -> pl.DataFrame:
     found = sorted({(product.start, product.grid) for product in products})
     schema = {name: SCHEMA[name] for name in ("time", "grid")}
     return pl.DataFrame(found, schema=schema, orient="row")
+
+
+def _within(first: datetime, duration: timedelta) -> pl.Expr:
+    return (pl.col("time") >= as_utc(first)) & (pl.col("time") < as_utc(first + duration))
 
 
 def _of_acquisitions(rows: pl.LazyFrame, acquisitions: pl.DataFrame | None) -> pl.LazyFrame:

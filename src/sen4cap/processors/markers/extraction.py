@@ -17,7 +17,7 @@ of them are of an earlier one.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -27,15 +27,15 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from sen4cap.domain import Asset, Grid, Product, revision_of
+from sen4cap.domain import Asset, Grid, PixelRule, Product, finest, revision_of
 from sen4cap.geo.coverage import CoverageIndex
 from sen4cap.geo.raster import grid_of
 from sen4cap.geo.zonal import Statistics, Visible, parcel_statistics
-from sen4cap.processing import Context
+from sen4cap.processing import Context, Progress
 from sen4cap.processing.acquisition import acquisition_properties
 from sen4cap.processing.marker_table import MarkerTable
-from sen4cap.processors.markers import Layer
 from sen4cap.processors.markers.homes import Homes
+from sen4cap.processors.markers.layers import Layer, Values, Variable
 
 PARQUET = "application/vnd.apache.parquet"
 ORBIT = "sat:relative_orbit"
@@ -47,8 +47,11 @@ class Extraction:
 
     layers: tuple[Layer, ...]
     """At least one, all of one grid and acquisition."""
-    buffer: float
-    """Rim that is left out, metres."""
+    rule: PixelRule
+    statistics: tuple[str, ...]
+    """Columns of the statistics beyond mean, deviation and valid pixels."""
+    quantiles: Mapping[str, float]
+    """Shares of those of them that are quantiles."""
     processor: str
     """Short name and version."""
     tag: str
@@ -69,12 +72,14 @@ class State:
     processor: str
     dilation: float = 0.0
     """Of clouds, metres; 0 where the raster is masked already."""
+    settings: str = ""
+    """Pixel rule, averaging and further statistics, in words."""
 
     @property
     def revision(self) -> str:
         """8 hex digits for all but the parcels, as in the rows."""
-        grown = (self.dilation,) if self.dilation else ()
-        return revision_of(self.raster, self.buffer, self.processor, *grown)[:8]
+        how = self.buffer, self.processor, self.dilation, self.settings
+        return revision_of(self.raster, *how)[:8]
 
 
 @dataclass(frozen=True)
@@ -140,7 +145,7 @@ def _states(previous: Product | None) -> dict[str, State]:
 
 def _exists(layer: Layer) -> bool:
     masks = layer.validity.masks if layer.validity else ()
-    hrefs = [item.href for item in (layer.asset, *masks)]
+    hrefs = [item.href for item in (*layer.assets, *masks)]
     return all("://" in href or Path(href).exists() for href in hrefs)
 
 
@@ -149,7 +154,9 @@ def _work(
 ) -> Work:
     product = layer.product
     dilation = layer.validity.dilation if layer.validity else 0.0
-    state = State(product.revision, homes.key, task.buffer, task.processor, dilation)
+    settings = " ".join(filter(None, (task.rule, layer.setting, *task.statistics)))
+    how = layer.buffer, task.processor, dilation, settings
+    state = State(product.revision, homes.key, *how)
     rows = table.standing(layer.marker, product.start, product.grid)
     stand = rows.filter(pl.col("revision") == state.revision)
     unseen = _remembered(homes, before.get(layer.marker), state).join(rows, on="parcel", how="anti")
@@ -171,24 +178,59 @@ def _remembered(homes: Homes, old: State | None, new: State) -> pl.DataFrame:
 def _extracted(
     ctx: Context, task: Extraction, homes: Homes, work: Sequence[Work]
 ) -> Iterator[tuple[Work, pl.DataFrame]]:
-    """New rows of each marker that has parcels to do; each mask is read once."""
+    """New rows of each marker that has parcels to do; each raster is read once."""
     groups = _groups(homes.grid, [item for item in work if len(item.todo)])
-    for number, ((raster, _, _), items) in enumerate(groups.items()):
-        index = _restricted(homes.coverage(raster, task.buffer), items[0].todo)
+    for number, items in enumerate(groups):
 
         def told(share: float, message: str, done: int = number) -> None:
             ctx.progress((done + share) / len(groups), message)
 
-        statistics = parcel_statistics(
-            index,
-            raster,
-            [item.layer.asset for item in items],
-            visible=_visible(items[0].layer, raster),
-            cores=ctx.cores,
-            progress=told,
-        )
+        index, statistics = _read(ctx, task, homes, items, told)
         for item in items:
-            yield item, _rows(item, task, index, statistics[item.layer.asset.name])
+            found = [statistics[variable.name] for variable in item.layer.variables]
+            derive = item.layer.derive
+            yield item, _rows(item, task, index, derive(*found) if derive else found[0])
+
+
+def _read(
+    ctx: Context,
+    task: Extraction,
+    homes: Homes,
+    items: Sequence[Work],
+    progress: Progress,
+) -> tuple[CoverageIndex, dict[str, Statistics]]:
+    """Statistics of all variables of some work, in one reading."""
+    first = items[0]
+    raster = _raster(first.layer, homes.grid)
+    index = homes.coverage(raster, first.layer.buffer, task.rule)
+    index = _restricted(index, first.todo)
+    variables = {item.name: item for work in items for item in work.layer.variables}
+    assets = {asset.name: asset for item in variables.values() for asset in item.assets}
+    statistics = parcel_statistics(
+        index,
+        raster,
+        [assets[name] for name in sorted(assets)],
+        visible=_visible(first.layer, raster),
+        compute=_compute(tuple(variables.values())),
+        quantiles=tuple(task.quantiles.values()),
+        cores=ctx.cores,
+        progress=progress,
+    )
+    return index, statistics
+
+
+def _compute(variables: Sequence[Variable]) -> Callable[[Values], Values] | None:
+    """What makes the variables; None where all are rasters that are taken as they are."""
+    if not any(item.make for item in variables):
+        return None
+
+    def made(values: Values) -> Values:
+        return {
+            item.name: item.make(values) if item.make else values[item.assets[0].name]
+            for item in variables
+        }
+
+    return made
 
 
 def _visible(layer: Layer, raster: Grid) -> Visible | None:
@@ -199,13 +241,19 @@ def _visible(layer: Layer, raster: Grid) -> Visible | None:
     return Visible(validity.masks, partial(validity.observed, margin=margin), margin)
 
 
-def _groups(grid: str, work: Iterable[Work]) -> dict[tuple[Grid, str, bytes], list[Work]]:
-    """Work that can be done in one reading: by raster grid, product and parcels to do."""
+def _groups(grid: str, work: Iterable[Work]) -> list[list[Work]]:
+    """Work that can be done in one reading: of equal raster grid, product, rim and parcels."""
     groups = defaultdict(list)
     for item in work:
-        raster = grid_of(item.layer.asset.href, grid)
-        groups[raster, item.layer.product.name, item.todo.tobytes()].append(item)
-    return dict(groups)
+        layer = item.layer
+        key = _raster(layer, grid), layer.product.name, layer.buffer, item.todo.tobytes()
+        groups[key].append(item)
+    return list(groups.values())
+
+
+def _raster(layer: Layer, name: str) -> Grid:
+    """The finest grid of the rasters that a layer reads."""
+    return finest(grid_of(asset.href, name) for asset in layer.assets)
 
 
 def _restricted(index: CoverageIndex, parcels: NDArray[np.int64]) -> CoverageIndex:
@@ -216,6 +264,8 @@ def _restricted(index: CoverageIndex, parcels: NDArray[np.int64]) -> CoverageInd
 def _rows(work: Work, task: Extraction, index: CoverageIndex, found: Statistics) -> pl.DataFrame:
     """Rows of one marker; a count of 0 is kept only where it takes an older row back."""
     product = work.layer.product
+    further = {"min": found.low, "max": found.high}
+    further |= {name: found.quantiles[share] for name, share in task.quantiles.items()}
     rows = pl.DataFrame(
         {
             "parcel": index.parcels,
@@ -225,6 +275,8 @@ def _rows(work: Work, task: Extraction, index: CoverageIndex, found: Statistics)
             "count": found.count,
             "valid_fraction": found.valid_fraction,
         }
+        | {name: further[name] for name in task.statistics},
+        nan_to_null=True,
     ).with_columns(
         time=product.start,
         grid=pl.lit(product.grid),

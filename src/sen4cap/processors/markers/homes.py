@@ -6,6 +6,8 @@ under a name that says what they were made from.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -16,9 +18,9 @@ import polars as pl
 import pyproj
 import shapely
 
-from sen4cap.domain import Grid, revision_of
+from sen4cap.domain import Grid, PixelRule, revision_of
 from sen4cap.domain.parcel import GEOMETRY_REASONS
-from sen4cap.errors import InputRefused, NoInput
+from sen4cap.errors import InputRefused, NoInput, UnreadableFile
 from sen4cap.geo.coverage import CoverageIndex, build_coverage
 from sen4cap.geo.crs import reproject
 from sen4cap.geo.vector import read_parcels
@@ -57,22 +59,30 @@ class Homes:
         path = self._path(key)
         return self._read(path) if path.exists() else None
 
-    def coverage(self, raster: Grid, buffer: float) -> CoverageIndex:
+    def coverage(
+        self, raster: Grid, buffer: float, rule: PixelRule = PixelRule.EXACT
+    ) -> CoverageIndex:
         """Pixels of a raster's grid that the parcels cover, less a rim of `buffer` metres.
+
+        It is kept; where one of other parcels is there, only those that differ are worked out.
 
         Raises
         ------
         InputRefused
             If there is a rim to leave out and the grid is not in units of length.
         """
-        key = revision_of("coverage", self.key, self.grid, raster.key, buffer)[:16]
-        path = self.ctx.folder("index", f"coverage-{key}.npz")
-        if path.exists():
+        how = revision_of("coverage", self.grid, raster.key, buffer, rule)[:16]
+        folder = self.ctx.folder("index")
+        path = folder / f"coverage-{how}-{self.key}.arrays"
+        with suppress(UnreadableFile):  # it is not there, or damaged, or just being replaced
             return CoverageIndex.load(path)
-        index = self._cover(raster, buffer)
+        others = sorted(folder.glob(f"coverage-{how}-*.arrays"))
+        index = self._renewed(_first_whole(others), raster, buffer, rule)
         with self.ctx.write(path) as temporary:
             index.save(temporary)
-        return index
+        for old in others:
+            old.unlink(missing_ok=True)
+        return CoverageIndex.load(path)
 
     @property
     def _candidates(self) -> tuple[Grid, ...]:
@@ -96,20 +106,39 @@ class Homes:
         frame = read_parcels(self.ctx.parcels.path, COLUMNS)
         return frame[~(frame["is_deleted"] | frame["reason"].isin(GEOMETRY_REASONS))]
 
-    def _cover(self, raster: Grid, buffer: float) -> CoverageIndex:
-        here = self._parcels["NewID"].isin(self.current["parcel"].to_list())
-        frame = self._parcels[here]
+    def _renewed(
+        self, before: CoverageIndex | None, raster: Grid, buffer: float, rule: PixelRule
+    ) -> CoverageIndex:
+        """The index of the parcels that are at home here, with what holds of an earlier one."""
+        if before is None:
+            return self._cover(self.current, raster, buffer, rule)
+        known = pl.DataFrame({"parcel": before.parcels, "geom_hash": before.hashes.tolist()})
+        key = ["parcel", "geom_hash"]
+        new = self.current.join(known, on=key, how="anti")
+        stays = known.join(self.current, on=key, how="semi")["parcel"].to_numpy()
+        kept = before.take(np.isin(before.parcels, stays))
+        return kept.joined(self._cover(new, raster, buffer, rule)) if new.height else kept
+
+    def _cover(
+        self, chosen: pl.DataFrame, raster: Grid, buffer: float, rule: PixelRule
+    ) -> CoverageIndex:
+        frame = self._parcels[self._parcels["NewID"].isin(chosen["parcel"].to_list())]
         geometries = reproject(frame.geometry.to_numpy(), frame.crs.to_string(), raster.crs)
         if buffer:
             geometries = shapely.buffer(geometries, -buffer / _metres_per_unit(raster))
         hashes = frame["geom_hash"].to_numpy(str)
-        return build_coverage(frame["NewID"].to_numpy(np.int64), hashes, geometries, raster)
+        return build_coverage(frame["NewID"].to_numpy(np.int64), hashes, geometries, raster, rule)
+
+
+def _first_whole(paths: Sequence[Path]) -> CoverageIndex | None:
+    for path in paths:
+        with suppress(UnreadableFile):
+            return CoverageIndex.load(path)
+    return None
 
 
 def _metres_per_unit(grid: Grid) -> float:
     crs = pyproj.CRS.from_user_input(grid.crs)
     if not crs.is_projected:
-        raise InputRefused(
-            f"Grid '{grid.name}' is in degrees: set processor.s4c_mdb1.buffer to 0 for it."
-        )
+        raise InputRefused(f"Grid '{grid.name}' is in degrees: set the inner buffer to 0 for it.")
     return float(crs.axis_info[0].unit_conversion_factor)
