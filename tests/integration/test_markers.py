@@ -30,17 +30,17 @@ from sen4cap.domain import (
 )
 from sen4cap.errors import InputRefused, InvalidParameter, NoInput, UnreadableFile
 from sen4cap.geo.coverage import CoverageIndex
-from sen4cap.geo.vector import write_parcels
 from sen4cap.geo.zonal import Statistics
-from sen4cap.processing import Context, Scope, config_metadata, validate
+from sen4cap.processing import Context, config_metadata, validate
 from sen4cap.processing.marker_table import MarkerTable
-from sen4cap.processors.markers import MarkersParams, extraction, processor, select
+from sen4cap.processors.markers import MarkersParams, extraction, select
+from sen4cap.testing import markers
+from sen4cap.testing.markers import SCOPE, run
 from sen4cap.testing.rasters import small_grid, write_raster
 
 TIME = datetime(2018, 6, 1, 10, 50, 31, tzinfo=UTC)
 GRID = small_grid(60, 40, name="31UDS")
 EAST = small_grid(60, 40, name="31UES", corner=(500_300.0, 5_700_000.0))
-SCOPE = Scope("s", "2018", datetime(2018, 1, 1, tzinfo=UTC), datetime(2019, 1, 1, tzinfo=UTC))
 VALUES = np.random.default_rng(7).integers(-200, 950, (40, 60)).astype(np.int16)
 VALUES[:15, :15] = -10000
 SCL = np.full((20, 30), 4, np.uint8)
@@ -60,19 +60,7 @@ def shapes() -> list[shapely.Geometry]:
 def parcel_set(
     folder: Path, geometries: Sequence[shapely.Geometry], version: int = 1, **columns: object
 ) -> ParcelSet:
-    """A parcel set in EPSG:3035, NewIDs from 10."""
-    projected = gpd.GeoSeries(list(geometries), crs=GRID.crs).to_crs("EPSG:3035")
-    table = {
-        "NewID": np.arange(10, 10 + len(geometries)),
-        "geom_hash": [revision_of(item.wkt)[:16] for item in geometries],
-        "is_deleted": False,
-        "reason": "",
-    }
-    frame = gpd.GeoDataFrame(table | columns, geometry=projected, crs="EPSG:3035")
-    path = folder / f"parcels-v{version}.parquet"
-    write_parcels(path, frame)
-    digest = revision_of(table["geom_hash"], str(columns))
-    return ParcelSet("s", 2018, version, path, digest, len(frame))
+    return markers.parcel_set(folder, geometries, GRID.crs, version, **columns)
 
 
 @pytest.fixture
@@ -104,19 +92,6 @@ def l2a(tmp_path: Path) -> Product:
         Asset("SCL", str(scl), Role.MASK),
     )
     return Product("L2A_1", "s", ProductType.L2A, "31UDS", TIME, TIME, "b2" * 16, assets)
-
-
-def run(
-    ctx: Context,
-    products: Sequence[Product],
-    params: MarkersParams | None = None,
-    previous: Product | None = None,
-) -> Product:
-    used = params or MarkersParams()
-    (step,) = select(used, SCOPE, products)
-    inputs = [(item.name, item.revision) for item in step.inputs]
-    revision = revision_of(inputs, used.model_dump(), ctx.parcels.digest)
-    return processor.run(ctx, used, replace(step, revision=revision, previous=previous))
 
 
 def table(ctx: Context) -> MarkerTable:

@@ -4,21 +4,27 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import shapely
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sen4cap.kernels.zonal import Moments, merge, run_moments, run_starts
+from sen4cap.geo.coverage import build_coverage
+from sen4cap.kernels.zonal import (
+    Moments,
+    Plane,
+    entries,
+    gather,
+    merge,
+    part_moments,
+    run_moments,
+    run_quantiles,
+)
+from sen4cap.testing.rasters import small_grid
 
 
 def moments(values: list[float], weights: list[float]) -> Moments:
-    cells = np.arange(len(values), dtype=np.int32)
     starts = np.array([0, len(values)])
-    return run_moments(starts, cells, np.array(weights, np.float32), np.array(values, np.float32))
-
-
-def test_run_starts_bound_runs_of_equal_positions() -> None:
-    assert run_starts(np.array([0, 0, 2, 2, 2, 5], np.int32)).tolist() == [0, 2, 5, 6]
-    assert run_starts(np.array([], np.int32)).tolist() == [0]
+    return run_moments(starts, np.array(weights, np.float32), np.array(values, np.float32))
 
 
 def test_moments_by_hand() -> None:
@@ -36,12 +42,72 @@ def test_nothing_valid_is_missing() -> None:
     assert np.isnan(found.deviation).all()
 
 
-def test_entries_refer_to_cells_and_runs_are_apart() -> None:
-    values = np.array([10.0, 20.0, 30.0, 40.0], np.float32)
-    cells, ones = np.array([3, 1, 0], np.int32), np.ones(3, np.float32)
-    found = run_moments(np.array([0, 2, 3]), cells, ones, values)
+def test_runs_are_apart() -> None:
+    values = np.array([40.0, 20.0, 10.0], np.float32)
+    found = run_moments(np.array([0, 2, 3]), np.ones(3, np.float32), values)
     assert found.mean.tolist() == [30.0, 10.0]
     assert found.deviation.tolist() == [10.0, 0.0]
+    assert [item.tolist() for item in found.extremes] == [[20.0, 10.0], [40.0, 10.0]]
+
+
+GRID = small_grid(40, 30, pixel=1.0, corner=(0.0, 30.0))
+FIELDS = np.array([shapely.box(2.5, 3.5, 20, 21), shapely.Point(28, 14).buffer(9)])
+PARTS = build_coverage(np.arange(2), np.full(2, "h"), FIELDS, GRID).strip(0).parts
+
+
+@pytest.mark.parametrize("kind", [np.uint8, np.int16, np.uint16, np.int32, np.float32])
+@pytest.mark.parametrize("masked", [False, True])
+def test_moments_of_stored_values_are_those_of_the_gathered(kind: type, masked: bool) -> None:
+    """Numpy on the cells and shares, one by one; the mask has pixels of 2 × 2 cells."""
+    rng = np.random.default_rng(3)
+    stored = rng.integers(0, 200, (30, 40)).astype(kind)
+    seen = Plane((rng.random((15, 20)) > 0.3).astype(np.uint8), 1)
+    nodata = 7.0 if kind is np.float32 else 7
+    found = part_moments(PARTS, stored, nodata, seen if masked else None)
+    cells, shares, start = entries(PARTS)
+    values = gather(cells, 40, Plane(stored, 0)).astype(np.float64)
+    assert (values == stored[np.divmod(cells, 40)]).all()
+    visible = seen.values[cells // 40 // 2, cells % 40 // 2] > 0
+    assert (gather(cells, 40, seen) > 0).tolist() == visible.tolist()
+    valid = (values != nodata) & (visible | (not masked))
+    for part in range(2):
+        own = slice(start[part], start[part + 1])
+        good, weight = values[own][valid[own]], shares[own][valid[own]]
+        mean = np.average(good, weights=weight)
+        assert found.weight[part] == pytest.approx(weight.sum())
+        assert found.mean[part] == pytest.approx(mean)
+        variance = np.average((good - mean) ** 2, weights=weight)
+        assert found.deviation[part] ** 2 == pytest.approx(variance)
+        assert (found.low[part], found.high[part]) == (good.min(), good.max())
+
+
+def test_scaling_moments_is_scaling_values() -> None:
+    plain, turned = moments([1.0, 3.0], [1.0, 1.0]), moments([8.0, 4.0], [1.0, 1.0])
+    found = plain.scaled(-2.0, 10.0)
+    assert found.mean.tolist() == turned.mean.tolist()
+    assert found.squares.tolist() == turned.squares.tolist()
+    assert [item.tolist() for item in found.extremes] == [[4.0], [8.0]]
+    nothing = moments([np.nan], [1.0]).scaled(-2.0, 10.0)
+    assert np.isnan(nothing.extremes).all()
+
+
+def test_quantiles_with_equal_weights_are_those_of_numpy() -> None:
+    rng = np.random.default_rng(5)
+    values = rng.normal(size=57).astype(np.float32)
+    values[::9] = np.nan
+    start, shares = np.array([0, 20, 20, 57]), (0.0, 0.25, 0.5, 0.9, 1.0)
+    found = run_quantiles(start, np.full(57, 0.7, np.float32), values, shares)
+    for number, part in ((0, values[:20]), (2, values[20:])):
+        np.testing.assert_allclose(found[:, number], np.nanquantile(part, shares), rtol=1e-6)
+    assert np.isnan(found[:, 1]).all()
+
+
+def test_weighted_quantiles_by_hand() -> None:
+    """1, 2, 4 with weights 1, 0.5, 1: places 0, 0.5 + 2, 2 + 3 of 5; the median is at 2.5."""
+    weights = np.array([1.0, 0.5, 1.0], np.float32)
+    values = np.array([1.0, 2.0, 4.0], np.float32)
+    found = run_quantiles(np.array([0, 3]), weights, values, (0.25, 0.5, 0.75))
+    assert found[:, 0].tolist() == pytest.approx([1.5, 2.0, 3.0])
 
 
 def test_large_values_keep_their_small_deviation() -> None:

@@ -143,6 +143,7 @@ def run_quantiles(
     With weights of 1 they interpolate linearly between order statistics (Hyndman & Fan 1996, type
     7). The weights enter as in exactextract: of n sorted values, value k (from 0) stands at
     k·w(k) + (n − 1)·(sum of the weights before it), and the quantile q at q·(n − 1)·(sum of all).
+    Equal values are sorted by weight (in exactextract their order is not defined).
     """
     found = np.full((len(shares), len(start) - 1), np.nan)
     _run_quantiles(start, weights, values, np.asarray(shares, np.float64), found)
@@ -312,7 +313,9 @@ def _run_quantiles(
         count = len(valid)
         if count == 0:
             continue
-        order = valid[np.argsort(values[valid], kind="mergesort")]
+        # equal values by weight, so that nothing depends on the order in which cells come
+        by_weight = valid[np.argsort(weights[valid], kind="mergesort")]
+        order = by_weight[np.argsort(values[by_weight], kind="mergesort")]
         total = 0.0
         place = np.empty(count)
         for rank in range(count):

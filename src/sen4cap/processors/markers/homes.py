@@ -76,7 +76,7 @@ class Homes:
         path = folder / f"coverage-{how}-{self.key}.arrays"
         with suppress(UnreadableFile):  # it is not there, or damaged, or just being replaced
             return CoverageIndex.load(path)
-        others = sorted(folder.glob(f"coverage-{how}-*.arrays"))
+        others = sorted({*folder.glob(f"coverage-{how}-*.arrays")} - {path})
         index = self._renewed(_first_whole(others), raster, buffer, rule)
         with self.ctx.write(path) as temporary:
             index.save(temporary)
