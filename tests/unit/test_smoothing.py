@@ -196,6 +196,7 @@ def test_interpolation_equals_numpys() -> None:
         {"days": [0, 2, 1]},
         {"out_days": [1, 1]},
         {"days": [0, 1]},
+        {"values": np.ones((1, 3), int)},
         {"weights": np.ones((2, 3))},
         {"smoothness": 0},
         {"asymmetry": 1},

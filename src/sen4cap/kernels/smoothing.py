@@ -66,7 +66,7 @@ def whittaker(
         Eilers' λ for daily nodes, days³, above 0. The half-width of what is smoothed over grows
         with its fourth root.
     weights
-        Shape as `values`; 0 is missing, none below. Without them all values weigh 1.
+        Shape as `values`; 0 and below is missing. Without them all values weigh 1.
     asymmetry
         Share of the weight that a value above the curve keeps, one below it the rest, 0 to 1, both
         excluded; 0.5 treats both alike. 0.9 leans to the upper envelope of NDVI or LAI, from which
@@ -154,11 +154,11 @@ def _ascending(days: ArrayLike, name: str) -> Doubles:
 
 
 def _check(values: Floats, weights: Floats | None, dates: Doubles) -> None:
-    fits = values.ndim == 2 and values.shape[1] == len(dates)
+    fits = values.ndim == 2 and values.shape[1] == len(dates) and values.dtype.kind == "f"
     if not fits or (weights is not None and weights.shape != values.shape):
         raise InvalidParameter(
-            f"Values of shape {values.shape} do not fit {len(dates)} days: give values, and "
-            "weights if any, of shape (series, days)."
+            f"Values of shape {values.shape} and type {values.dtype} do not fit {len(dates)} days: "
+            "give floats, and weights if any, of shape (series, days)."
         )
 
 
