@@ -309,35 +309,35 @@ def _interpolate(
     dates: Doubles, values: Floats, asked: Doubles, max_gap: float, out: Floats
 ) -> None:
     """Fill `out` with the values of some series on the lines between neighbours."""
+    when, known = np.empty(len(dates) + 1), np.empty(len(dates) + 1)
     for series in range(len(values)):
-        before, after = -1, _next_value(values[series], 0)
+        _gather(dates, values[series], when, known)
+        after = 0
         for column in range(len(asked)):
-            day = asked[column]
-            while after < len(dates) and dates[after] <= day:
-                before, after = after, _next_value(values[series], after + 1)
-            out[series, column] = _between(dates, values[series], before, after, day, max_gap)
+            while when[after] <= asked[column]:
+                after += 1
+            out[series, column] = _between(when, known, after, asked[column], max_gap)
 
 
 @njit(nogil=True, cache=True)
-def _next_value(series: Floats, position: int) -> int:
-    """Position of the first value from a position on; the length where there is none."""
-    while position < len(series) and np.isnan(series[position]):
-        position += 1
-    return position
+def _gather(dates: Doubles, series: Floats, when: Doubles, known: Doubles) -> None:
+    """Put the dates and values that are there side by side, with one behind that never comes."""
+    count = 0
+    for position in range(len(dates)):
+        when[count], known[count] = dates[position], series[position]
+        count += not np.isnan(series[position])
+    when[count], known[count] = np.inf, np.nan
 
 
 @njit(nogil=True, cache=True)
-def _between(
-    dates: Doubles, series: Floats, before: int, after: int, day: float, max_gap: float
-) -> float:
-    """Value on the line between two neighbours, of which the first is not after the day."""
-    if before < 0:
-        return np.nan
-    low = np.float64(series[before])
-    if dates[before] == day:
-        return low
-    if after == len(dates) or dates[after] - dates[before] > max_gap:
-        return np.nan
-    share = (day - dates[before]) / (dates[after] - dates[before])
-    found: float = low + share * (np.float64(series[after]) - low)
-    return found
+def _between(when: Doubles, known: Doubles, after: int, day: float, max_gap: float) -> float:
+    """Value on the line to the first date after the day from the one before."""
+    value: float = np.nan
+    if after == 0:
+        return value
+    gap, passed = when[after] - when[after - 1], day - when[after - 1]
+    if passed == 0:
+        value = known[after - 1]
+    elif gap <= max_gap:
+        value = known[after - 1] + passed / gap * (known[after] - known[after - 1])
+    return value
