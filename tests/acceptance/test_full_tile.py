@@ -74,7 +74,8 @@ def run(home: Path, *words: str) -> float:
 
 
 def test_a_tile_to_ndvi_and_markers(tile: Terminal, tmp_path: Path) -> None:
-    peaks = [run(tile.home, "run", name, "tile", "2023") for name in ("l3b", "s4c_mdb1")]
+    names = ("l3b", "l3_composite", "s4c_mdb1")
+    peaks = [run(tile.home, "run", name, "tile", "2023") for name in names]
     assert max(peaks) < LIMIT, peaks
     item = next(product for product in tile("product", "list", "tile", "--type", "l3b"))
     table = MarkerTable(tile.home / "archive/tile/s4c_mdb1/2023")

@@ -307,7 +307,7 @@ def _job(
     where = system.store.sites.get(season.site)
     used = parameters(system, chosen, season.site, {"mode": params.mode.value})
     start, end = records[0].start, records[-1].start + timedelta(seconds=1)
-    scope = Scope(season.site, season.name, start, end)
+    scope = Scope(season.site, season.name, start, end, where.timezone)
     standing = system.store.products.search(season.site, types=(kind,), start=start, end=end)
     planned = plan(chosen, used, scope, records, [], {item.slot: item for item in standing})
     context = context_of(system, chosen, where, season)

@@ -121,5 +121,6 @@ def _has_later(system: System, chosen: Processor, season: Season, nominal: date)
 
 
 def _scope(system: System, season: Season, nominal: date) -> Scope:
-    zone = system.store.sites.get(season.site).zone
-    return Scope(season.site, season.name, *day_bounds(season.start, nominal, zone))
+    site = system.store.sites.get(season.site)
+    first, after = day_bounds(season.start, nominal, site.zone)
+    return Scope(season.site, season.name, first, after, site.timezone)

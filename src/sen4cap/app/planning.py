@@ -162,7 +162,7 @@ def _plan(
 ) -> Plan:
     site, season = context.site.short_name, context.season
     first, after = day_bounds(season.start, nominal or season.end, context.site.zone)
-    scope = Scope(site, season.name, first, after)
+    scope = Scope(site, season.name, first, after, context.site.timezone)
     products = system.store.products.search(site, types=chosen.consumes, start=first, end=after)
     standing = system.store.products.search(site, types=(chosen.produces,))
     planned = plan(

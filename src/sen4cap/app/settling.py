@@ -174,7 +174,8 @@ def _made(books: _Books, season: Season, maker: Processor) -> Iterator[Entry]:
     start, end = season.bounds(books.site.zone)
     products = store.products.search(site, types=maker.consumes, start=start, end=end)
     used = parameters(books.system, maker, site, {})
-    steps = maker.select(used, Scope(site, season.name, start, end), products)
+    scope = Scope(site, season.name, start, end, books.site.timezone)
+    steps = maker.select(used, scope, products)
     standing = {item.slot: item for item in store.products.search(site, types=(maker.produces,))}
     waited = [step.slot for step in steps if not _stands(step, standing)]
     outcomes = store.ledger.outcomes(waited)

@@ -40,6 +40,8 @@ class ProductType(StrEnum):
     """Radar coherence of a pair of acquisitions; its time is the later one's."""
     L3B = "l3b"
     """Vegetation indices and biophysical variables of one acquisition."""
+    COMPOSITE = "l3_composite"
+    """Vegetation indices and biophysical variables of a period, from all its acquisitions."""
     LPIS = "lpis"
     """A version of a site's parcels."""
     MARKERS = "s4c_mdb1"

@@ -42,6 +42,8 @@ class Scope:
     """First instant of the season, UTC."""
     end: datetime
     """First instant after the season, UTC."""
+    timezone: str = "UTC"
+    """IANA zone of the site's days."""
 
 
 Select = Callable[[Any, Scope, Sequence[Product]], Sequence[Step]]
