@@ -11,6 +11,7 @@ import warnings
 from collections.abc import Sequence
 from dataclasses import fields, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import geopandas as gpd
@@ -19,6 +20,8 @@ import pytest
 import rasterio
 import shapely
 from exactextract import exact_extract
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from rasterio.features import rasterize
 from rasterio.warp import transform
 
@@ -217,6 +220,54 @@ def test_the_order_of_parcels_changes_no_bit(tmp_path: Path) -> None:
     assert (other.parcels == numbers).all()
     found = [parcel_statistics(item, grid, [Asset("a", str(path))])["a"] for item in (index, other)]
     assert same_bits(*found)
+
+
+@settings(max_examples=12, deadline=None)
+@given(st.integers(0, 10**6), st.sampled_from([16, 64, 128, 256]), st.integers(1, 4))
+def test_blocks_order_and_threads_change_no_bit(seed: int, block: int, cores: int) -> None:
+    """The raster in blocks of another size, parcels in another order, several threads."""
+    grid, rng = small_grid(700, 1100), np.random.default_rng(seed)
+    values = rng.integers(1, 9000, (1100, 700)).astype(np.uint16)
+    values[rng.random(values.shape) < 0.1] = 0
+    parcels, numbers = blobs(grid, 40, seed=seed), rng.permutation(10**6)[:40]
+    shuffled = rng.permutation(40)
+
+    def statistics(order: Any, cores: int, **layout: Any) -> Statistics:
+        with TemporaryDirectory() as folder:
+            path = write_raster(Path(folder) / "a.tif", grid, values, nodata=0, **layout)
+            hashes = np.full(40, "h")
+            index = build_coverage(numbers[order], hashes, parcels[order], grid)
+            asset = Asset("a", str(path), scale=1e-4)
+            found = parcel_statistics(index, grid, [asset], quantiles=(0.5,), cores=cores)
+            plain = parcel_statistics(index, grid, [asset], cores=cores)
+            np.testing.assert_allclose(plain["a"].mean, found["a"].mean, rtol=1e-6)
+        return found["a"]
+
+    tiled = {"tiled": True, "blockxsize": block, "blockysize": block}
+    one, other = statistics(np.arange(40), 1), statistics(shuffled, cores, **tiled)
+    assert same_bits(one, other)
+
+
+def test_a_raster_in_two_tiles_tells_the_same_as_in_one(tmp_path: Path) -> None:
+    """Moments of a left and a right half, put together by their definition."""
+    grid = small_grid(90, 600)
+    path, parcels = random_raster(tmp_path / "a.tif", grid), blobs(grid)
+    whole = parcel_statistics(index_of(parcels, grid), grid, [Asset("a", str(path))])["a"]
+    with rasterio.open(path) as dataset:
+        values = dataset.read(1)
+    halves = []
+    for name, left, width in (("l", 0, 37), ("r", 37, 53)):
+        part = small_grid(width, 600, corner=(500_000.0 + 10 * left, 5_700_000.0))
+        own = write_raster(tmp_path / name, part, values[:, left : left + width], nodata=-9.0)
+        found = parcel_statistics(index_of(parcels, part), part, [Asset("a", str(own))])["a"]
+        halves.append((found.count, np.nan_to_num(found.mean), np.nan_to_num(found.stdev)))
+    count = sum(item[0] for item in halves)
+    with np.errstate(invalid="ignore"):
+        mean = sum(item[0] * item[1] for item in halves) / count
+        square = sum(item[0] * (item[2] ** 2 + item[1] ** 2) for item in halves) / count
+    np.testing.assert_allclose(whole.count, count, rtol=1e-6)
+    np.testing.assert_allclose(whole.mean, mean, rtol=1e-6)
+    np.testing.assert_allclose(whole.stdev, np.sqrt(square - mean**2), rtol=1e-5, atol=1e-6)
 
 
 # rasters that hold their own row and column

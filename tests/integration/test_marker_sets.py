@@ -14,6 +14,8 @@ import geopandas as gpd
 import numpy as np
 import polars as pl
 import pytest
+import rasterio
+import rasterio.shutil
 import shapely
 from exactextract import exact_extract
 from exactextract.raster import NumPyRasterSource
@@ -312,3 +314,27 @@ def test_parcels_of_every_kind_do_not_stop_the_others(
     found = table(odd).read("b04")
     assert set(found["parcel"]) >= {10, 14}
     assert set(found["parcel"]) <= {10, 11, 14}
+
+
+def test_jpeg2000_is_decoded_once(ctx: Context, l2a: Product, tmp_path: Path) -> None:
+    """Bands and mask of a SAFE product; later the originals are not looked at any more."""
+    run(ctx, [l2a], MarkersParams(l2ab04_enabled=True))
+    expected = table(ctx).read("b04")
+    packed = []
+    for asset in l2a.assets:
+        path = tmp_path / f"{asset.name}.jp2"
+        with rasterio.open(asset.href) as source:
+            rasterio.shutil.copy(
+                source, path, driver="JP2OpenJPEG", QUALITY="100", REVERSIBLE="YES"
+            )
+        packed.append(replace(asset, href=str(path)))
+    safe = replace(l2a, name="SAFE_1", assets=tuple(packed))
+    other = replace(ctx, season=replace(ctx.season, name="other"))
+    run(other, [safe], MarkersParams(l2ab04_enabled=True))
+    assert table(other).read("b04").drop("product").equals(expected.drop("product"))
+    kept = ctx.archive / "s" / "l2a" / "SAFE_1" / "decoded"
+    assert sorted(path.name for path in kept.iterdir()) == ["B04_1.tif", "SCL_1.tif"]
+    Path(packed[1].href).write_bytes(b"gone")
+    third = replace(ctx, season=replace(ctx.season, name="third"))
+    run(third, [safe], MarkersParams(l2ab04_enabled=True))
+    assert table(third).read("b04").drop("product").equals(expected.drop("product"))

@@ -26,6 +26,7 @@ from sen4cap.geo.planes import StripReader
 from sen4cap.geo.read import STRIP_ROWS, open_asset, widened
 from sen4cap.kernels.coverage import group_positions
 from sen4cap.kernels.zonal import (
+    Mask,
     Moments,
     Plane,
     entries,
@@ -39,6 +40,10 @@ from sen4cap.kernels.zonal import (
 Floats = npt.NDArray[np.float64]
 Singles = npt.NDArray[np.float32]
 Values = Mapping[str, Singles]
+EACH_CODE = np.arange(256, dtype=np.uint8)[np.newaxis]
+"""Every code that a byte can hold, as a raster of one row."""
+FLAGS = np.arange(256) > 0
+"""Whether a cell is seen that is flagged by 0 or 1."""
 Compute = Callable[[Values], Values]
 """Physical values by asset name → values by name of the statistic; equal shapes (cells,)."""
 Codes = Mapping[str, npt.NDArray[Any]]
@@ -51,7 +56,8 @@ class Visible:
 
     masks: tuple[Asset, ...]
     where: Callable[[Codes], npt.NDArray[np.bool_]]
-    """Codes of a window → where its cells count; without the margin's rows."""
+    """Codes of a window → where its cells count; without the margin's rows. With no margin it
+    looks at each cell by itself."""
     margin: int = 0
     """Rows above and below the window that `where` sees too."""
 
@@ -243,8 +249,8 @@ def _read_strips(plan: _Plan, numbers: npt.NDArray[np.int64]) -> Iterator[_Part]
         look = _straight if direct else _gathered
         for number in numbers:
             strip = plan.index.strip(number)
-            seen = _seen(plan, masks, strip) if plan.visible else None
-            yield look(plan, readers, strip, seen)
+            mask = _mask(plan.visible, masks, strip) if plan.visible else None
+            yield look(plan, readers, strip, mask)
 
 
 def _is_plain(reader: StripReader) -> bool:
@@ -253,25 +259,25 @@ def _is_plain(reader: StripReader) -> bool:
 
 
 def _straight(
-    _plan: _Plan, readers: Sequence[StripReader], strip: Strip, seen: Plane | None
+    _plan: _Plan, readers: Sequence[StripReader], strip: Strip, mask: Mask | None
 ) -> _Part:
     """Moments straight from the stored values."""
     moments = {}
     for reader in readers:
         plane = reader.stored(strip.first_row, strip.columns)
-        found = part_moments(strip.parts, plane.values, reader.nodata, seen)
+        found = part_moments(strip.parts, plane.values, reader.nodata, mask)
         asset = reader.asset
         moments[asset.name] = found.scaled(asset.scale, asset.offset)
     return _Part(strip.parts.owner, moments)
 
 
 def _gathered(
-    plan: _Plan, readers: Sequence[StripReader], strip: Strip, seen: Plane | None
+    plan: _Plan, readers: Sequence[StripReader], strip: Strip, mask: Mask | None
 ) -> _Part:
     """Statistics of what is computed of the cells that parcels cover."""
     width = plan.grid.width
     cells, shares, start = entries(strip.parts)
-    hidden = None if seen is None else gather(cells, width, seen) == 0
+    hidden = None if mask is None else ~mask.seen[gather(cells, width, Plane(*mask[:2]))]
     values = {}
     for reader in readers:
         found = reader.at(cells, strip.first_row, strip.columns)
@@ -323,20 +329,28 @@ def _kept(
     return _Cells(strip.parts.owner[chosen], np.diff(begin), shares[picked], kept)
 
 
-def _seen(plan: _Plan, masks: Sequence[StripReader], strip: Strip) -> Plane:
+def _mask(visible: Visible, readers: Sequence[StripReader], strip: Strip) -> Mask:
     """Where cells of a strip count: as the masks lie, if they lie alike, else brought to the grid.
 
-    Clouds that are grown are grown on the grid, as wherever rasters are masked.
+    Clouds that are grown are grown on the grid, as wherever rasters are masked. Of a single mask
+    of bytes, what its codes mean is worked out for the 256 codes instead of for each pixel.
     """
-    visible = plan.visible
-    assert visible is not None
-    shifts = {reader.shift if reader.is_direct else None for reader in masks}
+    shifts = {reader.shift if reader.is_direct else None for reader in readers}
     if visible.margin or len(shifts) > 1 or None in shifts:
-        rows = min(STRIP_ROWS, plan.grid.height - strip.first_row)
-        window = Window(0, strip.first_row, plan.grid.width, rows)
-        around = widened(window, visible.margin)
-        codes = {reader.asset.name: reader.codes(around) for reader in masks}
-        return Plane(visible.where(codes).view(np.uint8), 0)
-    planes = {reader.asset.name: reader.stored(strip.first_row, strip.columns) for reader in masks}
+        return _spread_mask(visible, readers, strip)
+    planes = {
+        reader.asset.name: reader.stored(strip.first_row, strip.columns) for reader in readers
+    }
+    [(name, first), *others] = planes.items()
+    if first.values.dtype == np.uint8 and not others:
+        return Mask(*first, visible.where({name: EACH_CODE})[0])
     seen = visible.where({name: plane.values for name, plane in planes.items()})
-    return Plane(seen.view(np.uint8), next(iter(planes.values())).shift)
+    return Mask(seen.view(np.uint8), first.shift, FLAGS)
+
+
+def _spread_mask(visible: Visible, readers: Sequence[StripReader], strip: Strip) -> Mask:
+    grid = readers[0].grid
+    rows = min(STRIP_ROWS, grid.height - strip.first_row)
+    around = widened(Window(0, strip.first_row, grid.width, rows), visible.margin)
+    codes = {reader.asset.name: reader.codes(around) for reader in readers}
+    return Mask(visible.where(codes).view(np.uint8), 0, FLAGS)

@@ -81,7 +81,7 @@ class Moments(NamedTuple):
 
 
 class Plane(NamedTuple):
-    """Stored values of a strip, or whether its cells are seen, perhaps in larger pixels."""
+    """Stored values of a strip, perhaps in larger pixels."""
 
     values: npt.NDArray[Any]
     """Shape (rows, columns) of its own pixels."""
@@ -89,17 +89,26 @@ class Plane(NamedTuple):
     """A pixel holds 2^shift × 2^shift cells."""
 
 
-def part_moments(
-    parts: Parts, values: npt.NDArray[Any], nodata: Any, seen: Plane | None
-) -> Moments:
+class Mask(NamedTuple):
+    """Which cells of a strip are seen, perhaps in larger pixels."""
+
+    codes: npt.NDArray[np.uint8]
+    """Shape (rows, columns) of its own pixels."""
+    shift: int
+    """A pixel holds 2^shift × 2^shift cells."""
+    seen: npt.NDArray[np.bool_]
+    """Whether a cell of each code is seen, shape (256,)."""
+
+
+def part_moments(parts: Parts, values: npt.NDArray[Any], nodata: Any, mask: Mask | None) -> Moments:
     """Moments of the stored values of each part, shape (parts,).
 
     `values`: shape (rows, columns) of the strip; those that equal `nodata`, which has their type,
-    are missing, and so is NaN, and what lies where `seen` is 0. Without it all cells are seen.
+    are missing, and so is NaN, and what `mask` hides. Without one all cells are seen.
     """
     moments = Moments.zeros(len(parts.owner))
     zero = np.int64(0) if values.dtype.kind in "iu" and values.dtype.itemsize < 4 else 0.0
-    _part_moments(parts, values.shape[1], values.ravel(), nodata, zero, seen, moments)
+    _part_moments(parts, values.shape[1], values.ravel(), nodata, zero, mask, moments)
     return moments
 
 
@@ -168,31 +177,31 @@ def merge(total: Moments, positions: npt.NDArray[np.int32], part: Moments) -> No
 
 @njit(nogil=True, cache=True)
 def _part_moments(
-    parts: Parts, columns: int, values: Any, nodata: Any, zero: Any, seen: Any, moments: Moments
+    parts: Parts, columns: int, values: Any, nodata: Any, zero: Any, mask: Any, moments: Moments
 ) -> None:
     """As `part_moments`, of flat `values`; `zero` has the type in which they are summed.
 
-    It is compiled for a `seen` of None and for one that is a plane.
+    It is compiled with a mask and for None.
     """
     for part in range(len(parts.owner)):
-        full = _of_runs(parts, part, columns, values, nodata, zero, seen)
-        rim = _of_rims(parts, part, columns, values, nodata, seen)
+        full = _of_runs(parts, part, columns, values, nodata, zero, mask)
+        rim = _of_rims(parts, part, columns, values, nodata, mask)
         _write(moments, part, _merged(full, rim))
 
 
 @njit(nogil=True, cache=True)
 def _of_runs(
-    parts: Parts, part: int, columns: int, values: Any, nodata: Any, zero: Any, seen: Any
+    parts: Parts, part: int, columns: int, values: Any, nodata: Any, zero: Any, mask: Any
 ) -> Numbers:
     """Moments of the cells that a part covers in full."""
     count, pivot, first, second, low, high = 0, zero, zero, zero, zero, zero
     for run in range(parts.run_start[part], parts.run_start[part + 1]):
         begin = parts.run_cell[run]
-        if seen is not None:
+        if mask is not None:
             row, column = divmod(begin, columns)
-            mask, shift = seen.values[row >> seen.shift], seen.shift
+            codes, shift = mask.codes[row >> mask.shift], mask.shift
         for offset in range(parts.run_length[run]):
-            if seen is not None and not mask[(column + offset) >> shift]:
+            if mask is not None and not mask.seen[codes[(column + offset) >> shift]]:
                 continue
             stored = values[begin + offset]
             value = zero + stored
@@ -207,14 +216,14 @@ def _of_runs(
 
 
 @njit(nogil=True, cache=True)
-def _of_rims(parts: Parts, part: int, columns: int, values: Any, nodata: Any, seen: Any) -> Numbers:
+def _of_rims(parts: Parts, part: int, columns: int, values: Any, nodata: Any, mask: Any) -> Numbers:
     """Moments of the cells at the rim of a part."""
     weight, pivot, first, second, low, high = 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
     for rim in range(parts.rim_start[part], parts.rim_start[part + 1]):
         cell = parts.rim_cell[rim]
-        if seen is not None:
+        if mask is not None:
             row, column = divmod(cell, columns)
-            if not seen.values[row >> seen.shift, column >> seen.shift]:
+            if not mask.seen[mask.codes[row >> mask.shift, column >> mask.shift]]:
                 continue
         stored = values[cell]
         value = np.float64(stored)

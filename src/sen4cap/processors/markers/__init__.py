@@ -30,12 +30,14 @@ def select(params: MarkersParams, scope: Scope, products: Sequence[Product]) -> 
 
 def run(ctx: Context, params: MarkersParams, step: Step) -> Product:
     """Extract what is new or changed of one acquisition into the marker table of the season."""
+    from sen4cap.processing.decoded import decoded
     from sen4cap.processors.markers.extraction import Extraction, extract
-    from sen4cap.processors.markers.layers import layers
+    from sen4cap.processors.markers.layers import layers, read_by
 
     first = step.inputs[0]
+    inputs = [decoded(ctx, item, read_by(params, item)) for item in step.inputs]
     tag = f"{first.start:%Y%m%dT%H%M%S}_T{first.grid}"
-    wanted = layers(params, step.inputs)
+    wanted = layers(params, inputs)
     task = Extraction(
         wanted,
         params.pixel_rule,

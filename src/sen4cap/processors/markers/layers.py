@@ -73,6 +73,13 @@ def layers(params: MarkersParams, products: Iterable[Product]) -> tuple[Layer, .
     return tuple(found[marker] for marker in sorted(found))
 
 
+def read_by(params: MarkersParams, product: Product) -> frozenset[str]:
+    """Names of the rasters of a product that its layers read."""
+    found = layers(params, [product])
+    masks = {mask.name for layer in found if layer.validity for mask in layer.validity.masks}
+    return frozenset(asset.name for layer in found for asset in layer.assets) | masks
+
+
 def _of_l3b(params: MarkersParams, product: Product) -> Iterator[Layer]:
     wanted = () if params.parcels_only else params.indices
     for asset in product.assets:
