@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import geopandas as gpd
 import numpy as np
 import polars as pl
@@ -165,6 +166,32 @@ def test_imported_rows_stand_before_older_ones(farm: Terminal, tmp_path: Path) -
         done = farm("markers", "import", "farm", "2018", path)
         assert (done["rows"], done["parcels"], done["outside"]) == (1, 1, 0)
         assert [row["mean"] for row in query(farm, "--parcel", "a")] == pytest.approx([0.75, 0.4])
+
+
+CURRENT = """
+    SELECT parcel, time, mean FROM read_parquet('{folder}/*.parquet')
+    QUALIFY row_number() OVER (
+        PARTITION BY parcel, time, orbit ORDER BY generation DESC, grid) = 1 AND count > 0
+    ORDER BY parcel, time
+"""
+"""As the page of the processor tells it."""
+
+
+def test_duckdb_and_polars_read_the_table_as_it_lies(farm: Terminal, tmp_path: Path) -> None:
+    """With a row that was replaced by an import."""
+    path = tmp_path / "signals.csv"
+    table = {"parcel": ["a"], "date": ["2018-05-04"], "marker": ["ndvi"], "mean": [0.75]}
+    pl.DataFrame(table).write_csv(path)
+    farm("markers", "import", "farm", "2018", path)
+    folder = tmp_path / "home" / "archive" / "farm" / "s4c_mdb1" / "2018" / "ndvi"
+    with duckdb.connect() as database:
+        found = database.execute(CURRENT.format(folder=folder)).fetchall()
+    expected = [row for day in ("2018-05-04", "2018-06-08") for row in query(farm, "--date", day)]
+    expected.sort(key=lambda row: (row["parcel"], row["time"]))
+    assert [(row[0], row[2]) for row in found] == [(row["parcel"], row["mean"]) for row in expected]
+    rows = pl.scan_parquet(folder / "*.parquet").filter(pl.col("count") > 0)
+    newest = rows.sort("generation").unique(["parcel", "time", "orbit"], keep="last").collect()
+    assert newest.height == len(found) == 4
 
 
 @pytest.mark.data
