@@ -2,28 +2,32 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import socket
+import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from uuid import uuid4
 
-import psutil
 import pytest
 
 from sen4cap.domain import Ending
+from sen4cap.engine.attempt import Answer, scratch_folder
 from sen4cap.engine.cluster import (
     _slurm_cluster,
     open_cluster,
     slurm_arguments,
     slurm_lifetime,
 )
-from sen4cap.engine.dask_executor import DaskExecutor
+from sen4cap.engine.dask_executor import DaskExecutor, end_worker
 from sen4cap.engine.params import MB, ExecutorParams
+from sen4cap.engine.processes import Observed, is_running
+from sen4cap.engine.running import Running, with_answer
 from sen4cap.errors import InvalidParameter, ServiceUnavailable
-from sen4cap.processing import Ended, validate
+from sen4cap.processing import Ended, Usage, validate
 from sen4cap.testing import steps
 
 GONE_SECONDS = 5.0
@@ -62,14 +66,6 @@ def number(path: Path) -> int:
     raise AssertionError(f"{path.name} was not written")
 
 
-def is_gone(pid: int) -> bool:
-    """Whether a process has ended; it may do so while it is looked at."""
-    try:
-        return bool(psutil.Process(pid).status() == psutil.STATUS_ZOMBIE)
-    except psutil.NoSuchProcess:
-        return True
-
-
 def wait_until(ready: Callable[[], bool], seconds: float = GONE_SECONDS) -> bool:
     until = time.monotonic() + seconds
     while not ready() and time.monotonic() < until:
@@ -92,7 +88,7 @@ def test_a_step_is_gone_within_five_seconds(
     killed = ended(executor, GONE_SECONDS)
     assert time.monotonic() - began < GONE_SECONDS
     assert (killed.lease, killed.kind, killed.exit_code) == (lease, Ending.KILLED, -9)
-    assert wait_until(lambda: all(is_gone(pid) for pid in pids))
+    assert wait_until(lambda: not any(map(is_running, pids)))
 
 
 def test_ending_a_step_removes_its_scratch(executor: DaskExecutor, tmp_path: Path) -> None:
@@ -106,6 +102,34 @@ def test_ending_a_step_removes_its_scratch(executor: DaskExecutor, tmp_path: Pat
     assert ended(executor).kind is Ending.KILLED
     assert wait_until(lambda: not left.exists() and not scratch.exists())
     assert (tmp_path / "here" / "sleep.pid").exists()
+
+
+class Nanny:
+    """One that looks after another worker."""
+
+    worker_address, pid = "tcp://127.0.0.1:9", 1
+
+
+def test_only_its_own_nanny_takes_the_scratch_of_a_running_step() -> None:
+    """Without its scratch a step would fail before it is ended."""
+    scratch = scratch_folder("lease-of-a-running-step")
+    scratch.mkdir()
+    end_worker("tcp://127.0.0.1:8", os.getpid(), "lease-of-a-running-step", Nanny())
+    assert scratch.is_dir()
+    ended = subprocess.Popen(["true"])
+    ended.wait()
+    end_worker("tcp://127.0.0.1:8", ended.pid, "lease-of-a-running-step", Nanny())
+    assert not scratch.exists()
+
+
+def test_a_step_that_fails_while_it_is_ended_was_ended() -> None:
+    worker = Observed("tcp://127.0.0.1:8", os.getpid(), "here", 0.0, 0, 0, 0.0)
+    entry = Running("lease", steps.task("nothing", Path()), worker, 0.0, 0.0)
+    answer = Answer(Ending.FAILED, None, "FileNotFoundError: gone.", Usage(), "here", 0)
+    assert with_answer(entry, answer).kind is Ending.FAILED
+    entry.ending = Ending.KILLED
+    found = with_answer(entry, answer)
+    assert (found.kind, found.error) == (Ending.KILLED, "It was ended.")
 
 
 def test_use_is_sampled_while_a_step_runs(executor: DaskExecutor, tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ from typing import Any
 from sen4cap.domain import Ending
 from sen4cap.engine.attempt import Answer, Run, attempt, scratch_folder, sweep
 from sen4cap.engine.cluster import Cluster, configure
-from sen4cap.engine.processes import Observed, kill_tree, observe
+from sen4cap.engine.processes import Observed, is_running, kill_tree, observe
 from sen4cap.engine.running import Running, State, with_answer, without_answer
 from sen4cap.errors import Conflict, ServiceUnavailable
 from sen4cap.processing import Ended, Task, Usage
@@ -258,7 +258,12 @@ def look(dask_worker: Any) -> Observed | None:
 
 
 def end_worker(address: str, pid: int, lease: str, dask_worker: Any) -> None:
-    """End a nanny's worker if it is the one, and remove its scratch. Runs in every nanny."""
-    if (dask_worker.worker_address, dask_worker.pid) == (address, pid):
+    """End a nanny's worker if it is the one, and remove its scratch. Runs in every nanny.
+
+    A step that is still running keeps its scratch: without it, it would fail before it is ended.
+    """
+    is_mine = (dask_worker.worker_address, dask_worker.pid) == (address, pid)
+    if is_mine:
         kill_tree(pid)
-    shutil.rmtree(scratch_folder(lease), ignore_errors=True)
+    if is_mine or not is_running(pid):
+        shutil.rmtree(scratch_folder(lease), ignore_errors=True)

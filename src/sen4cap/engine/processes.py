@@ -70,6 +70,13 @@ def oom_kills() -> int:
     return 0
 
 
+def is_running(pid: int) -> bool:
+    """Whether a process is there and has not ended."""
+    with suppress(*GONE):
+        return bool(psutil.Process(pid).status() != psutil.STATUS_ZOMBIE)
+    return False
+
+
 def kill_tree(pid: int) -> None:
     """End a process and all below it, at once and without asking; nothing where it is gone.
 

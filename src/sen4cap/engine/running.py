@@ -77,13 +77,16 @@ class State:
 
 
 def with_answer(entry: Running, answer: Answer) -> Ended:
-    """How a task ended, as its worker told."""
+    """How a task ended, as its worker told; one that fails while it is being ended was ended."""
     usage = replace(answer.usage, peak_memory=max(answer.usage.peak_memory, entry.peak))
+    kind, error = answer.kind, answer.error
+    if kind is Ending.FAILED and entry.ending is not None:
+        kind, error = _cause(entry)
     return Ended(
         entry.lease,
-        answer.kind,
+        kind,
         answer.product,
-        answer.error,
+        error,
         usage,
         answer.node,
         answer.exit_code,
