@@ -176,6 +176,16 @@ def test_backscatter_is_averaged_as_power(ctx: Context, tmp_path: Path) -> None:
     np.testing.assert_allclose(found["stdev"], ratio * spread, rtol=1e-5)
 
 
+def test_radar_has_homes_of_its_own(ctx: Context, l2a: Product, tmp_path: Path) -> None:
+    """Radar has a neighbouring tile too, which covers all that is near and goes first by name."""
+    neighbour = replace(RADAR, name="31UCS", width=40, height=40)
+    both = replace(ctx, grids=(neighbour, GRID, RADAR))
+    run(both, [l2a], MarkersParams(l2ab04_enabled=True))
+    assert set(table(both).read("b04")["parcel"]) == {10, 11, 12, 13}
+    product = run(both, [radar(tmp_path, ProductType.S1_AMP, "AMP_1")])
+    assert product.properties["parcels"] == 0
+
+
 def test_decibels_are_averaged_if_asked(ctx: Context, tmp_path: Path) -> None:
     """The original's way: lower than the decibels of the mean power."""
     source = radar(tmp_path, ProductType.S1_AMP, "AMP_1")

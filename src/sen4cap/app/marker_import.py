@@ -10,7 +10,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
-from sen4cap.app.markers import geometry_hashes, homes_of
+from sen4cap.app.markers import geometry_hashes
 from sen4cap.app.system import System
 from sen4cap.domain import Asset, Product, ProductType, Season, Sensor, revision_of, slot_of
 from sen4cap.errors import NoInput, NotFound
@@ -147,11 +147,8 @@ def _placed(system: System, when: Season, rows: pl.DataFrame) -> pl.DataFrame:
     by_name = known.select(pl.col("ori_id").alias("parcel"), "NewID")
     names = pl.concat([by_name, by_number]).unique("parcel", keep="first", maintain_order=True)
     numbered = rows.join(names, on="parcel", how="left").drop("parcel")
-    homes = homes_of(system, when, numbered["NewID"].unique().to_list())
-    grids = system.store.grids.all(when.site)
-    radar_grids = [grid.name for grid in grids if grid.sensor is Sensor.S1]
     radar = pl.any_horizontal(pl.col("marker").str.starts_with(name) for name in RADAR)
-    homes = homes.with_columns(radar=pl.col("grid").is_in(radar_grids))
+    homes = _homes(system, when, numbered["NewID"].unique().to_list())
     placed = (
         numbered.rename({"NewID": "parcel"})
         .with_columns(radar=radar)
@@ -159,10 +156,27 @@ def _placed(system: System, when: Season, rows: pl.DataFrame) -> pl.DataFrame:
     )
     hashes = geometry_hashes(system, when)
     return (
-        placed.drop("geom_hash", "radar")
+        placed.drop("radar")
         .join(hashes, on="parcel", how="left")
         .with_columns(pl.col("grid").fill_null(""), pl.col("geom_hash").fill_null(""))
     )
+
+
+def _homes(system: System, when: Season, numbers: Sequence[int]) -> pl.DataFrame:
+    """Home grid of each parcel for optical and for radar markers: `parcel`, `radar`, `grid`."""
+    import polars as pl
+
+    from sen4cap.processing.homes import SCHEMA, homes_in
+
+    standing = system.store.parcels.current(when.site, when.year)
+    grids = system.store.grids.all(when.site)
+    found = [pl.DataFrame(schema={**SCHEMA, "radar": pl.Boolean()})]
+    for kind in (Sensor.S2, Sensor.S1):
+        if standing is None:
+            continue
+        own = homes_in(standing.path, [item for item in grids if item.sensor is kind], numbers)
+        found.append(own.with_columns(radar=pl.lit(kind is Sensor.S1)))
+    return pl.concat(found).drop("geom_hash")
 
 
 def _written(

@@ -27,7 +27,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from sen4cap.domain import Asset, Grid, PixelRule, Product, finest, revision_of
+from sen4cap.domain import Asset, Grid, PixelRule, Product, ProductType, finest, revision_of
 from sen4cap.geo.coverage import CoverageIndex
 from sen4cap.geo.raster import grid_of
 from sen4cap.geo.zonal import Statistics, Visible, parcel_statistics
@@ -39,6 +39,7 @@ from sen4cap.processors.markers.layers import Layer, Values, Variable
 
 PARQUET = "application/vnd.apache.parquet"
 ORBIT = "sat:relative_orbit"
+RADAR = (ProductType.S1_AMP, ProductType.S1_COHE)
 
 
 @dataclass(frozen=True)
@@ -108,7 +109,8 @@ def extract(ctx: Context, task: Extraction) -> tuple[tuple[Asset, ...], dict[str
         If the season has no parcels, or the site not this grid.
     """
     table = MarkerTable.of(ctx.archive, ctx.season)
-    homes = Homes(ctx, task.layers[0].product.grid)
+    first = task.layers[0].product
+    homes = Homes(ctx, first.grid, first.type in RADAR)
     before = _states(task.previous)
     gone = [item for item in task.layers if item.marker in before and not _exists(item)]
     work = [_work(table, item, task, homes, before) for item in task.layers if item not in gone]

@@ -18,7 +18,7 @@ import polars as pl
 import pyproj
 import shapely
 
-from sen4cap.domain import Grid, PixelRule, revision_of
+from sen4cap.domain import Grid, PixelRule, Sensor, revision_of
 from sen4cap.domain.parcel import GEOMETRY_REASONS
 from sen4cap.errors import InputRefused, NoInput, UnreadableFile
 from sen4cap.geo.coverage import CoverageIndex, build_coverage
@@ -37,6 +37,8 @@ class Homes:
     ctx: Context
     grid: str
     """Name of the grid."""
+    is_radar: bool = False
+    """Whether it is that of radar: the two have grids of the same names."""
 
     @property
     def key(self) -> str:
@@ -86,7 +88,11 @@ class Homes:
 
     @property
     def _candidates(self) -> tuple[Grid, ...]:
-        own = [item for item in self.ctx.grids if item.name == self.grid]
+        own = [
+            item
+            for item in self.ctx.grids
+            if item.name == self.grid and (item.sensor is Sensor.S1) == self.is_radar
+        ]
         if not own:
             raise NoInput(
                 f"Site '{self.ctx.site.short_name}' has no grid '{self.grid}': "
