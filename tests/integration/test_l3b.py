@@ -180,7 +180,7 @@ def test_configuration_has_the_original_keys() -> None:
     assert rows["processor.l3b.filter.produce_ndvi"].default_value == "true"
     assert rows["processor.l3b.filter.produce_brightness2"].default_value == "false"
     assert rows["processor.l3b.lai.tiles_filter"].default_value == ""
-    assert len(rows) == 20
+    assert len(rows) == 22
     assert validate("l3b", L3bParams, {"filter.produce_savi": "1"}).produce_savi
 
 

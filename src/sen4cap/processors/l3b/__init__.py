@@ -42,6 +42,8 @@ class L3bParams(Params):
     produce_redness: bool = _switch("redness")
     produce_colorindex: bool = _switch("colorindex")
     produce_brightness2: bool = _switch("brightness2")
+    produce_ndre: bool = _switch("ndre")
+    produce_ndii: bool = _switch("ndii")
     tiles_filter: str = parameter(
         "",
         title="Tiles",

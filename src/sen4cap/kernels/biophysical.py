@@ -1,0 +1,399 @@
+"""Biophysical variables from reflectances and angles, by small neural networks.
+
+Weiss & Baret (S2ToolBox Level 2 products: LAI, FAPAR, FCOVER, version 1.1, 2016; 2.0, 2020): the
+inputs are brought to -1 ... 1, five hidden units follow the hyperbolic tangent, one output is
+linear and brought back to its range. These scalings are folded into the weights, so that a pixel
+costs two small products. Inputs are reflectances [0-1] and the cosines of view zenith, sun zenith
+and relative azimuth; all is float32, NaN is missing.
+
+The hyperbolic tangent is a quotient of polynomials of degree 13 and 6, within 1e-6 of the true one:
+unlike the library's it runs on all lanes of the processor.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from enum import IntFlag
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+from numba import njit
+
+Floats = npt.NDArray[np.float32]
+Flags = npt.NDArray[np.uint8]
+Exact = npt.NDArray[np.float64]
+
+MISSING = 255
+"""In place of flags where there is no value."""
+ANGLES = 3
+"""Number of the inputs that are angles: the last ones."""
+CLASSES = 10
+"""Parts into which the domain divides the range of a band."""
+
+
+class DomainFlag(IntFlag):
+    """What is doubtful in an estimate; the first five are those of SNAP's operator."""
+
+    INPUT = 1
+    """The spectrum is none of those the networks were trained for: range or combination."""
+    AT_MINIMUM = 2
+    """Below the range of the variable, within tolerance."""
+    AT_MAXIMUM = 4
+    """Above the range of the variable, within tolerance."""
+    TOO_LOW = 8
+    """Below the range of the variable, beyond tolerance."""
+    TOO_HIGH = 16
+    """Above the range of the variable, beyond tolerance."""
+    BAND = 32
+    """A reflectance lies outside the range of its band; `INPUT` is set too."""
+    ANGLE = 64
+    """The sun or the view is lower, or the sun higher, than in the training."""
+
+
+@dataclass(frozen=True)
+class Variable:
+    """A biophysical variable: a row of the table."""
+
+    id: str
+    """Short name, as in configuration keys: `lai`."""
+    title: str
+    unit: str
+    low: float
+    """Least value that is ever written; also an end of the colours of pictures."""
+    high: float
+    """Greatest value that is ever written."""
+    scale: float
+    """Step in which integers hold it."""
+    reference: str = "Weiss & Baret 2016, S2ToolBox Level 2 products, version 1.1"
+
+
+VARIABLES: Mapping[str, Variable] = {
+    item.id: item
+    for item in (
+        Variable("lai", "leaf area index", "m2 m-2", 0.0, 8.0, 0.001),
+        Variable("fapar", "absorbed share of the active radiation", "1", 0.0, 0.94, 0.001),
+        Variable("fcover", "share of the ground under green", "1", 0.0, 1.0, 0.001),
+        Variable("ccc", "chlorophyll content of the canopy", "ug cm-2", 0.0, 600.0, 0.1),
+        Variable("cwc", "water content of the canopy", "g cm-2", 0.0, 0.55, 0.0001),
+    )
+}
+"""All variables by id."""
+
+
+@dataclass(frozen=True, eq=False)
+class Unit:
+    """The network of one variable as it was published."""
+
+    inputs: Exact
+    """Least and greatest value of each input, shape (inputs, 2)."""
+    hidden_weights: Exact
+    """Shape (5, inputs)."""
+    hidden_bias: Exact
+    """Shape (5,)."""
+    output_weights: Exact
+    """Shape (5,)."""
+    output_bias: float
+    output: Exact
+    """Least and greatest value of the training, shape (2,)."""
+    limits: Exact
+    """Range of the variable, shape (2,)."""
+    tolerance: float
+    """By how much an estimate may leave the range before it is too low or too high."""
+
+
+class _Weights(NamedTuple):
+    """Folded weights of v variables with n inputs."""
+
+    first: Floats
+    """Shape (v, 5, n)."""
+    bias: Floats
+    """Shape (v, 5)."""
+    second: Floats
+    """Shape (v, 5)."""
+    constant: Floats
+    """Shape (v,)."""
+
+
+class _Domain(NamedTuple):
+    """What the networks were trained for."""
+
+    low: Floats
+    """Of each band, shape (bands,)."""
+    step: Floats
+    """Classes per unit of reflectance, shape (bands,)."""
+    cells: Flags
+    """A bit for each combination of classes; empty where all count."""
+    angles: Floats
+    """Least cosine of the view, least and greatest of the sun, shape (3,)."""
+
+
+class _Range(NamedTuple):
+    """Range of each variable, shapes (v,)."""
+
+    low: Floats
+    high: Floats
+    tolerance: Floats
+    kept: Floats
+    """How far outside a value stays as it is."""
+
+
+@dataclass(frozen=True, eq=False)
+class Network:
+    """Networks of several variables over the same inputs."""
+
+    id: str
+    """`s2toolbox_s2a`."""
+    bands: tuple[str, ...]
+    """Sentinel-2 bands, in the order of the inputs; the three angles follow."""
+    outputs: tuple[str, ...]
+    """Ids of the variables."""
+    weights: _Weights
+    domain: _Domain
+    range: _Range
+
+    def only(self, outputs: Sequence[str]) -> Network:
+        """The networks of some of the variables, in the order given.
+
+        Raises
+        ------
+        ValueError
+            If there is none for one of them.
+        """
+        rows = [self.outputs.index(name) for name in outputs]
+        weights = _Weights(*(np.ascontiguousarray(item[rows]) for item in self.weights))
+        limits = _Range(*(item[rows] for item in self.range))
+        return replace(self, outputs=tuple(outputs), weights=weights, range=limits)
+
+
+class Estimates(NamedTuple):
+    """Variables of pixels, shapes (variables, *shape of the inputs)."""
+
+    values: Floats
+    """Within the range of the variable, or as near to it as the network keeps; NaN is missing."""
+    flags: Flags
+    """`DomainFlag`s; 255 where missing."""
+
+
+def fold(
+    name: str,
+    bands: Sequence[str],
+    units: Mapping[str, Unit],
+    domain: tuple[Exact, Exact, npt.NDArray[np.int64]],
+    *,
+    keeps_near: bool = False,
+) -> Network:
+    """Networks of one sensor, ready to use.
+
+    `units` are by variable. `domain` is least and greatest reflectance of each band, shapes
+    (bands,), and the combinations of classes that count, shape (n,): numbers of as many digits
+    as there are bands, each the tenth of its band's range from 0; none where all count.
+    `keeps_near` leaves estimates as they are that leave their range within tolerance.
+    """
+    folded = [_folded(unit) for unit in units.values()]
+    weights = _Weights(*(np.stack(parts).astype(np.float32) for parts in zip(*folded, strict=True)))
+    limits = np.array(
+        [
+            (*unit.limits, unit.tolerance, unit.tolerance if keeps_near else 0.0)
+            for unit in units.values()
+        ],
+        np.float32,
+    )
+    low, high, cells = domain
+    angles = next(iter(units.values())).inputs[-ANGLES:]
+    known = _Domain(
+        low.astype(np.float32),
+        (CLASSES / (high - low)).astype(np.float32),
+        _bits(cells, CLASSES ** len(bands)),
+        np.array([angles[0, 0], *angles[1]], np.float32),
+    )
+    return Network(name, tuple(bands), tuple(units), weights, known, _Range(*limits.T.copy()))
+
+
+def _folded(unit: Unit) -> tuple[Exact, Exact, Exact, Exact]:
+    low, high = unit.inputs.T
+    slope = 2 / (high - low)
+    bias = unit.hidden_bias - unit.hidden_weights @ (slope * low + 1)
+    half = (unit.output[1] - unit.output[0]) / 2
+    constant = half * (unit.output_bias + 1) + unit.output[0]
+    return unit.hidden_weights * slope, bias, half * unit.output_weights, np.asarray(constant)
+
+
+def _bits(cells: npt.NDArray[np.int64], size: int) -> Flags:
+    if not len(cells):
+        return np.zeros(0, np.uint8)
+    bits = np.zeros(-(-size // 8), np.uint8)
+    np.bitwise_or.at(bits, cells >> 3, np.left_shift(1, cells & 7).astype(np.uint8))
+    return bits
+
+
+def estimate(network: Network, inputs: Sequence[npt.NDArray[Any]]) -> Estimates:
+    """The variables of pixels, in the order of the network's outputs.
+
+    `inputs` are the reflectances [0-1] of its bands, then the cosines of view zenith, sun zenith
+    and relative azimuth (sun minus view), equal shapes. An estimate outside the range of its
+    variable becomes the nearest end, and is flagged. Memory: a few kilobytes besides the results.
+    The interpreter is free meanwhile.
+
+    Raises
+    ------
+    ValueError
+        If the number of inputs is not that of the network.
+    """
+    if len(inputs) != len(network.bands) + ANGLES:
+        raise ValueError(f"{network.id} takes {len(network.bands) + ANGLES} inputs.")
+    shape = inputs[0].shape
+    flat = tuple(np.ascontiguousarray(item, np.float32).ravel() for item in inputs)
+    values = np.empty((len(network.outputs), flat[0].size), np.float32)
+    flags = np.empty(values.shape, np.uint8)
+    _estimate(flat, network.weights, network.domain, network.range, (values, flags))
+    return Estimates(values.reshape(-1, *shape), flags.reshape(-1, *shape))
+
+
+# Coefficients of the quotient in x²: numerator (times x) and denominator, highest power first.
+# Minimax approximation, known from Eigen; beyond LIMIT the tangent is 1 in float32.
+LIMIT = np.float32(7.90531110763549805)
+A6, A5, A4, A3, A2, A1, A0 = (
+    np.float32(value)
+    for value in (
+        -2.76076847742355e-16,
+        2.00018790482477e-13,
+        -8.60467152213735e-11,
+        5.12229709037114e-08,
+        1.48572235717979e-05,
+        6.37261928875436e-04,
+        4.89352455891786e-03,
+    )
+)
+B3, B2, B1, B0 = (
+    np.float32(value)
+    for value in (
+        1.19825839466702e-06,
+        1.18534705686654e-04,
+        2.26843463243900e-03,
+        4.89352518554385e-03,
+    )
+)
+BLOCK = 1024
+"""Pixels whose intermediate results stay in the processor's first cache."""
+_INPUT, _OUTSIDE, _ANGLE = (
+    np.uint8(flag)
+    for flag in (DomainFlag.INPUT, DomainFlag.INPUT | DomainFlag.BAND, DomainFlag.ANGLE)
+)
+_AT_MINIMUM, _AT_MAXIMUM, _TOO_LOW, _TOO_HIGH = (
+    np.uint8(flag)
+    for flag in (
+        DomainFlag.AT_MINIMUM,
+        DomainFlag.AT_MAXIMUM,
+        DomainFlag.TOO_LOW,
+        DomainFlag.TOO_HIGH,
+    )
+)
+
+
+@njit(inline="always")
+def _tanh(value: np.float32) -> np.float32:
+    x = min(max(value, -LIMIT), LIMIT)
+    s = x * x
+    above = ((((((A6 * s + A5) * s + A4) * s + A3) * s + A2) * s + A1) * s + A0) * x
+    return above / (((B3 * s + B2) * s + B1) * s + B0)
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def _estimate(
+    inputs: tuple[Floats, ...],
+    weights: _Weights,
+    domain: _Domain,
+    limits: _Range,
+    results: tuple[Floats, Flags],
+) -> None:
+    """Fill values and flags, shapes (variables, pixels), block by block."""
+    values, flags = results
+    pixels = inputs[0].size
+    total, answer = np.empty(BLOCK, np.float32), np.empty(BLOCK, np.float32)
+    code, outside = np.empty(BLOCK, np.int32), np.empty(BLOCK, np.int32)
+    doubt = np.empty(BLOCK, np.uint8)
+    for start in range(0, pixels, BLOCK):
+        end = min(start + BLOCK, pixels)
+        size = end - start
+        _input_flags(inputs, domain, start, doubt[:size], code[:size], outside[:size])
+        for variable in range(len(weights.constant)):
+            answer[:size] = weights.constant[variable]
+            for unit in range(weights.bias.shape[1]):
+                total[:size] = weights.bias[variable, unit]
+                _weigh(inputs, weights.first[variable, unit], start, total[:size])
+                weight = weights.second[variable, unit]
+                for pixel in range(size):
+                    answer[pixel] += weight * _tanh(total[pixel])
+            _limit(answer[:size], doubt[:size], limits, variable, flags[variable, start:end])
+            values[variable, start:end] = answer[:size]
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def _weigh(inputs: tuple[Floats, ...], weights: Floats, start: int, total: Floats) -> None:
+    """Add the weighted inputs to `total`, four at a time: the sum is loaded and stored less."""
+    size, number = len(total), 0
+    while number + 4 <= len(inputs):
+        a, b = inputs[number][start : start + size], inputs[number + 1][start : start + size]
+        c, d = inputs[number + 2][start : start + size], inputs[number + 3][start : start + size]
+        w, x, y, z = weights[number], weights[number + 1], weights[number + 2], weights[number + 3]
+        for pixel in range(size):
+            total[pixel] += w * a[pixel] + x * b[pixel] + y * c[pixel] + z * d[pixel]
+        number += 4
+    while number < len(inputs):
+        a, w = inputs[number][start : start + size], weights[number]
+        for pixel in range(size):
+            total[pixel] += w * a[pixel]
+        number += 1
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def _input_flags(
+    inputs: tuple[Floats, ...],
+    domain: _Domain,
+    start: int,
+    flags: Flags,
+    code: npt.NDArray[np.int32],
+    outside: npt.NDArray[np.int32],
+) -> None:
+    """Flags of a block of pixels for their inputs; `code` and `outside` are only work space."""
+    size, bands = len(flags), len(domain.low)
+    zero, last, classes = np.float32(0), np.float32(CLASSES - 1), np.float32(CLASSES)
+    code[:], outside[:] = 0, 0
+    for band in range(bands):
+        low, step = domain.low[band], domain.step[band]
+        source = inputs[band][start : start + size]
+        for pixel in range(size):
+            place = (source[pixel] - low) * step
+            inside = (place >= zero) & (place <= classes)
+            outside[pixel] |= np.int32(0) if inside else np.int32(_OUTSIDE)
+            inner = place if inside else zero
+            inner = min(last, inner)
+            code[pixel] = code[pixel] * np.int32(CLASSES) + np.int32(inner)
+    view, sun = inputs[bands][start : start + size], inputs[bands + 1][start : start + size]
+    least, low, high = domain.angles
+    for pixel in range(size):
+        beyond = (view[pixel] < least) | (sun[pixel] < low) | (sun[pixel] > high)
+        flags[pixel] = outside[pixel] | (_ANGLE if beyond else np.uint8(0))
+    if len(domain.cells):
+        for pixel in range(size):
+            at = code[pixel]
+            flags[pixel] |= _INPUT * np.uint8(1 - (domain.cells[at >> 3] >> (at & 7) & 1))
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def _limit(answer: Floats, doubt: Flags, limits: _Range, variable: int, flags: Flags) -> None:
+    """Bring the values of a block into their range, in place; flag those that were not."""
+    low, high = limits.low[variable], limits.high[variable]
+    tolerance, kept = limits.tolerance[variable], limits.kept[variable]
+    none = np.uint8(0)
+    for pixel in range(len(answer)):
+        value = answer[pixel]
+        bits = doubt[pixel] | (_AT_MINIMUM if value < low else none)
+        bits |= _AT_MAXIMUM if value > high else none
+        bits = (doubt[pixel] | _TOO_LOW) if value < low - tolerance else bits
+        bits = (doubt[pixel] | _TOO_HIGH) if value > high + tolerance else bits
+        flags[pixel] = bits if value == value else np.uint8(MISSING)  # noqa: PLR0124
+        value = low if value < low - kept else value
+        answer[pixel] = high if value > high + kept else value
