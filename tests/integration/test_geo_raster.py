@@ -311,3 +311,36 @@ def test_a_quicklook_of_an_asset_reads_its_overview(tmp_path: Path) -> None:
     first = (tmp_path / "a.png").read_bytes()
     write_quicklook(tmp_path / "a.png", grid, asset, vmin=0, vmax=1, colours=[(0,) * 3, (200,) * 3])
     assert (tmp_path / "a.png").read_bytes() == first
+
+
+def test_windows_in_any_order_and_overviews(tmp_path: Path) -> None:
+    """Quarters of a raster, the last one first; overviews hold the means of what is there."""
+    grid = small_grid(700, 600)
+    values = np.random.default_rng(4).integers(0, 1000, (600, 700)).astype(np.int16)
+    values[:2, :4] = [[10, 20, -1, -1], [30, 41, -1, -1]]
+    windows = [Window(x, y, 350, 300) for y in (300, 0) for x in (350, 0)]
+    blocks = (
+        (item, values[item.row_off : item.row_off + 300, item.col_off : item.col_off + 350])
+        for item in windows
+    )
+    write_cog(tmp_path / "a.tif", grid, blocks, dtype="int16", nodata=-1)
+    with rasterio.open(tmp_path / "a.tif") as dataset:
+        np.testing.assert_array_equal(dataset.read(1), values)
+        half = dataset.read(1, out_shape=(300, 350))
+    assert half[0, :2].tolist() == [25, -1]  # (10 + 20 + 30 + 41) / 4 = 25.25
+    assert list(tmp_path.iterdir()) == [tmp_path / "a.tif"]
+
+
+def test_large_windows_read_as_small_ones(tmp_path: Path) -> None:
+    """From some size on values are converted by compiled code: the same bits."""
+    grid = small_grid(600, 600)
+    stored = np.random.default_rng(4).integers(0, 9000, (600, 600)).astype(np.uint16)
+    path = write_raster(tmp_path / "a.tif", grid, stored)
+    asset = Asset("B04", str(path), scale=0.0001, offset=-0.1, nodata=0)
+    with open_asset(asset) as dataset:
+        whole = read_physical(dataset, asset, grid, Window(0, 0, 600, 600))
+        parts = [read_physical(dataset, asset, grid, window) for window in strips(grid, 50)]
+    np.testing.assert_array_equal(whole, np.concatenate(parts))
+    assert (np.isnan(whole) == (stored == 0)).all()
+    back = encode(whole, "int16", -10000, scale=0.001)
+    np.testing.assert_array_equal(back[:50], encode(whole[:50], "int16", -10000, scale=0.001))

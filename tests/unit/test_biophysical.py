@@ -12,14 +12,12 @@ import pytest
 
 from sen4cap.kernels import biophysical
 from sen4cap.kernels.biophysical import (
-    MISSING,
-    VARIABLES,
-    DomainFlag,
     Network,
     Unit,
     estimate,
     fold,
 )
+from sen4cap.kernels.variables import MISSING, VARIABLES, DomainFlag
 from sen4cap.processing import networks
 from sen4cap.processing.networks import Model, network_for
 

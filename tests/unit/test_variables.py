@@ -12,7 +12,8 @@ from rasterio.windows import Window
 
 from sen4cap.domain import Asset, Product, ProductType, Role
 from sen4cap.errors import InputRefused, NotFound
-from sen4cap.kernels.biophysical import MISSING, estimate
+from sen4cap.kernels.biophysical import estimate
+from sen4cap.kernels.variables import MISSING
 from sen4cap.processing.directions import Directions, cosines_of, directions_of
 from sen4cap.processing.networks import Model, network_for
 from sen4cap.processing.variables import recipe_of

@@ -18,8 +18,9 @@ import numpy.typing as npt
 
 from sen4cap.domain import Product, Role
 from sen4cap.errors import NotFound
-from sen4cap.kernels.biophysical import VARIABLES, Network, Variable, estimate
+from sen4cap.kernels.biophysical import Network, estimate
 from sen4cap.kernels.indices import INDICES, SpectralIndex, evaluate
+from sen4cap.kernels.variables import VARIABLES, Variable
 from sen4cap.processing.directions import directions_of
 from sen4cap.processing.networks import Model, network_for
 

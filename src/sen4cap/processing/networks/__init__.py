@@ -11,11 +11,12 @@ from collections.abc import Mapping
 from enum import StrEnum
 from functools import cache
 from importlib.resources import files
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sen4cap.kernels.biophysical import Network, Unit, fold
+if TYPE_CHECKING:
+    from sen4cap.kernels.biophysical import Network, Unit
 
 LANDSAT = "l8"
 
@@ -68,6 +69,8 @@ def network_for(model: Model, platform: str | None) -> Network | None:
 
 @cache
 def _read(name: str) -> Network:
+    from sen4cap.kernels.biophysical import fold
+
     told = json.loads(files(__name__).joinpath(f"{name}.json").read_text("utf-8"))
     domain = told["domain"]
     return fold(
@@ -80,6 +83,8 @@ def _read(name: str) -> Network:
 
 
 def _unit(told: Mapping[str, Any]) -> Unit:
+    from sen4cap.kernels.biophysical import Unit
+
     return Unit(
         inputs=np.array(told["inputs"]),
         hidden_weights=np.array(told["hidden_weights"]),
