@@ -91,6 +91,10 @@ class Cosines:
         Each of the three is interpolated by itself, as the original does.
         """
         nodes = _filled(self.nodes).astype(np.float32)
+        if nodes.size == 3:
+            shape = window.height, window.width
+            view, sun, azimuth = (np.full(shape, value, np.float32) for value in nodes.ravel())
+            return view, sun, azimuth
         down, along = _weights_of(grid, window, self.step, nodes.shape[:2])
         view, sun, azimuth = (
             (down.astype(np.float32) @ nodes[..., kind]) @ along.T.astype(np.float32)

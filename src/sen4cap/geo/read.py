@@ -28,8 +28,8 @@ from sen4cap.domain import Asset, Grid, Sensor
 from sen4cap.errors import InputRefused, MissingCrs, OutsideSite, UnreadableFile
 from sen4cap.geo.crs import same
 
-CACHE = 128
-"""Memory for GDAL's block cache, MiB: rasters are read straight through, each block once."""
+CACHE = 128 << 20
+"""Memory for GDAL's block cache, bytes: rasters are read straight through, each block once."""
 STRIP_ROWS = 512
 LARGE = 1 << 18
 """Pixels from which on values are converted by compiled code, which takes a second to load."""

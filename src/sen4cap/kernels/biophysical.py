@@ -7,7 +7,8 @@ costs two small products. Inputs are reflectances [0-1] and the cosines of view 
 and relative azimuth; all is float32, NaN is missing.
 
 The hyperbolic tangent is a quotient of polynomials of degree 13 and 6, within 1e-6 of the true one:
-unlike the library's it runs on all lanes of the processor.
+unlike the library's it runs on all lanes of the processor. Products and sums may be rounded
+together, so that processors of different kinds may differ in the seventh digit.
 """
 
 from __future__ import annotations
@@ -225,7 +226,7 @@ B3, B2, B1, B0 = (
         4.89352518554385e-03,
     )
 )
-BLOCK = 1024
+BLOCK = 512
 """Pixels whose intermediate results stay in the processor's first cache."""
 _INPUT, _OUTSIDE, _ANGLE = (
     np.uint8(flag)
@@ -250,7 +251,7 @@ def _tanh(value: np.float32) -> np.float32:
     return above / (((B3 * s + B2) * s + B1) * s + B0)
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@njit(nogil=True, cache=True, error_model="numpy", fastmath={"contract"})
 def _estimate(
     inputs: tuple[Floats, ...],
     weights: _Weights,
@@ -280,7 +281,7 @@ def _estimate(
             values[variable, start:end] = answer[:size]
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@njit(nogil=True, cache=True, error_model="numpy", fastmath={"contract"})
 def _weigh(inputs: tuple[Floats, ...], weights: Floats, start: int, total: Floats) -> None:
     """Add the weighted inputs to `total`, four at a time: the sum is loaded and stored less."""
     size, number = len(total), 0

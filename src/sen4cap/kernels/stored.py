@@ -16,11 +16,13 @@ Floats = npt.NDArray[np.float32]
 
 
 def physical(stored: Array, nodata: int | None, scale: float, offset: float) -> Floats:
-    """Stored × scale + offset, shape as `stored`, which holds integers; NaN where it is `nodata`."""
+    """Stored × scale + offset, shape as the integers `stored`; NaN where one is `nodata`."""
     values = np.empty(stored.shape, np.float32)
     flat = np.ascontiguousarray(stored).ravel()
-    has_nodata, code = nodata is not None, np.int64(nodata or 0)
-    _physical(flat, has_nodata, code, np.float32(scale), np.float32(offset), values.ravel())
+    limits = np.iinfo(stored.dtype)
+    has_nodata = nodata is not None and limits.min <= nodata <= limits.max
+    code = stored.dtype.type(nodata if has_nodata else 0)
+    _physical(flat, has_nodata, code, (np.float32(scale), np.float32(offset)), values.ravel())
     return values
 
 
@@ -55,15 +57,19 @@ def halved(values: Array, nodata: float | None, *, average: bool) -> Array:
 def _physical(
     stored: Array,
     has_nodata: bool,
-    nodata: np.int64,
-    scale: np.float32,
-    offset: np.float32,
+    nodata: Any,
+    conversion: tuple[np.float32, np.float32],
     values: Floats,
 ) -> None:
-    for pixel in range(stored.size):
-        value = np.float32(stored[pixel]) * scale + offset
-        missing = has_nodata and stored[pixel] == nodata
-        values[pixel] = np.float32(np.nan) if missing else value
+    scale, offset = conversion
+    missing = np.float32(np.nan)
+    if has_nodata:
+        for pixel in range(stored.size):
+            value = np.float32(stored[pixel]) * scale + offset
+            values[pixel] = missing if stored[pixel] == nodata else value
+    else:
+        for pixel in range(stored.size):
+            values[pixel] = np.float32(stored[pixel]) * scale + offset
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
@@ -86,14 +92,29 @@ def _quantise(
 def _halve(values: Array, nodata: float, empty: Any, is_integer: bool, result: Array) -> None:
     height, width = values.shape
     for row in range(result.shape[0]):
-        for column in range(result.shape[1]):
-            total, count = 0.0, 0
-            for y in range(2 * row, min(2 * row + 2, height)):
-                for x in range(2 * column, min(2 * column + 2, width)):
-                    value = np.float64(values[y, x])
-                    if value != nodata and not np.isnan(value):
-                        total += value
-                        count += 1
-            mean = total / count if count else 0.0
-            mean = np.floor(mean + 0.5) if is_integer else mean
+        upper, lower = values[2 * row], values[min(2 * row + 1, height - 1)]
+        both = np.float32(2 * row + 1 < height)
+        for column in range(width // 2):
+            a, b = upper[2 * column], upper[2 * column + 1]
+            c, d = lower[2 * column], lower[2 * column + 1]
+            total, count = _sum(a, b, nodata)
+            more, others = _sum(c, d, nodata)
+            total, count = total + more * both, count + others * both
+            mean = total / max(count, np.float32(1))
+            mean = np.floor(mean + np.float32(0.5)) if is_integer else mean
             result[row, column] = mean if count else empty
+        if width % 2:
+            total, count = _sum(upper[-1], lower[-1], nodata)
+            total, count = (total, count) if both else _sum(upper[-1], nodata, nodata)
+            mean = total / max(count, np.float32(1))
+            mean = np.floor(mean + np.float32(0.5)) if is_integer else mean
+            result[row, width // 2] = mean if count else empty
+
+
+@njit(inline="always")
+def _sum(first: Any, second: Any, nodata: Any) -> tuple[np.float32, np.float32]:
+    """Sum and number of those of two values that are not missing."""
+    one, two = first != nodata and first == first, second != nodata and second == second  # noqa: PLR0124
+    zero = np.float32(0)
+    total = (np.float32(first) if one else zero) + (np.float32(second) if two else zero)
+    return total, np.float32(one) + np.float32(two)
