@@ -313,6 +313,19 @@ def test_a_quicklook_of_an_asset_reads_its_overview(tmp_path: Path) -> None:
     assert (tmp_path / "a.png").read_bytes() == first
 
 
+def test_numbers_of_numpy_are_numbers(tmp_path: Path) -> None:
+    """A transform of numpy floats, as coordinates of a file give it."""
+    step, left, top = np.array([10.0, 475_780.0, 5_255_640.0])
+    grid = Grid("t", "EPSG:32632", (step, 0.0, left, 0.0, -step, top), 2, 2)
+    block = (Window(0, 0, 2, 2), np.ones((2, 2), np.uint8))
+    write_cog(tmp_path / "a.tif", grid, [block], dtype="uint8", nodata=0, scale=np.float64(0.5))
+    found = grid_of(tmp_path / "a.tif", "t")
+    assert (found.transform, found.crs) == (
+        (10.0, 0.0, 475_780.0, 0.0, -10.0, 5_255_640.0),
+        "EPSG:32632",
+    )
+
+
 def test_windows_in_any_order_and_overviews(tmp_path: Path) -> None:
     """Quarters of a raster, the last one first; overviews hold the means of what is there."""
     grid = small_grid(700, 600)

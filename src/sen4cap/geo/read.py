@@ -11,6 +11,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import lru_cache
 from itertools import product
 from pathlib import Path
@@ -214,6 +215,25 @@ def read_physical(dataset: Any, asset: Asset, grid: Grid, window: Window) -> Flo
     source = _source_window(dataset, grid, window)
     stored = _read(dataset, asset.index, source.window)
     return source.spread(_physical(dataset, asset, stored, window=source.window), np.nan)
+
+
+def sample(dataset: Any, asset: Asset, places: Array) -> Floats:
+    """Physical values at some places, shape (n,); NaN where missing or outside.
+
+    `places` are coordinates of the raster's CRS, shape (n, 2). Only their pixels are read.
+
+    Raises
+    ------
+    UnreadableFile
+        If the data are damaged.
+    """
+    with _refusing(dataset.name):
+        found = list(dataset.sample(places, indexes=asset.index, masked=True))
+    stored = np.array([item.data[0] for item in found], dataset.dtypes[asset.index - 1])
+    known = replace(asset, nodata=_nodata(dataset, asset))
+    values = _physical(dataset, known, stored, out_shape=stored.shape)
+    values[[bool(np.ma.getmaskarray(item)[0]) for item in found]] = np.nan
+    return values
 
 
 def read_overview(dataset: Any, asset: Asset, size: int) -> Floats:

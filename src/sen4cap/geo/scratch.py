@@ -99,7 +99,9 @@ def write_vrt(grid: Grid, levels: Sequence[Scratch], told: Described) -> Path:
     root = _dataset(whole, told.nodata)
     ET.SubElement(root, "SRS").text = grid.crs
     a, b, c, d, e, f = grid.transform
-    ET.SubElement(root, "GeoTransform").text = ", ".join(map(repr, (c, a, b, f, d, e)))
+    ET.SubElement(root, "GeoTransform").text = ", ".join(
+        _number(value) for value in (c, a, b, f, d, e)
+    )
     _metadata(root, told.tags or {})
     band = root.find("VRTRasterBand")
     assert band is not None
@@ -142,15 +144,20 @@ def _dataset(raster: Scratch, nodata: float | None) -> ET.Element:
     ET.SubElement(band, "ByteOrder").text = "LSB" if np.little_endian else "MSB"
     ET.SubElement(band, "SourceFilename", relativetoVRT="1").text = raster.path.name
     if nodata is not None:
-        ET.SubElement(band, "NoDataValue").text = repr(float(nodata))
+        ET.SubElement(band, "NoDataValue").text = _number(nodata)
     return root
 
 
 def _of_band(told: Described) -> Iterator[tuple[str, str]]:
     if told.description:
         yield "Description", told.description
-    yield "Scale", repr(told.scale)
-    yield "Offset", repr(told.offset)
+    yield "Scale", _number(told.scale)
+    yield "Offset", _number(told.offset)
+
+
+def _number(value: float) -> str:
+    """With every digit, also of numpy's numbers."""
+    return repr(float(value))
 
 
 def _metadata(root: ET.Element, tags: Mapping[str, str]) -> None:
