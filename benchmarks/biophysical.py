@@ -94,7 +94,7 @@ def read_only(product: Product, grid: Grid, threads: int) -> None:
 def blockwise(product: Product, folder: Path, grid: Grid, threads: int) -> None:
     """Each thread reads, estimates and writes a run of strips; files are shared, one at a time."""
     recipe, windows = recipe_of(product, PARAMS.wanted), list(strips(grid))
-    cosines, lock = cosines_of(product), Lock()
+    cosines, locks = cosines_of(product), {name: Lock() for name in PARAMS.wanted}
     profile = {
         "driver": "GTiff", "width": grid.width, "height": grid.height, "count": 1,
         "dtype": "int16", "crs": grid.crs, "transform": rasterio.Affine(*grid.transform),
@@ -121,7 +121,7 @@ def blockwise(product: Product, folder: Path, grid: Grid, threads: int) -> None:
                         found = recipe.compute(bands, cosines.at(grid, window))
                         for name, values in found.values.items():
                             stored = encode(values, "int16", -10000, 0.001)
-                            with lock:
+                            with locks[name]:
                                 files[name].write(stored, 1, window=window)
 
         with ThreadPoolExecutor(threads) as pool:
@@ -129,8 +129,8 @@ def blockwise(product: Product, folder: Path, grid: Grid, threads: int) -> None:
 
 
 def parts(strip: Window) -> Iterator[Window]:
-    for left in range(0, strip.width, 1024):
-        yield Window(left, strip.row_off, min(1024, strip.width - left), strip.height)
+    for left in range(0, strip.width, 4096):
+        yield Window(left, strip.row_off, min(4096, strip.width - left), strip.height)
 
 
 def make(product: Product, folder: Path, threads: int) -> Product:

@@ -190,9 +190,22 @@ def test_the_tangent() -> None:
     assert np.abs(found - np.tanh(x[::20].astype(float))).max() < 1e-6
 
 
-def test_wrong_number_of_inputs() -> None:
+def test_angles_may_be_single_numbers() -> None:
+    red = np.linspace(0, 1, 1500).reshape(30, 50)
+    each = estimate(by_hand(), [red, *(np.full(red.shape, value) for value in (0.95, 0.6, 0.0))])
+    one = estimate(
+        by_hand(), [red, np.float32(0.95), np.float32(0.6), np.broadcast_to(0.0, red.shape)]
+    )
+    np.testing.assert_array_equal(one.values, each.values)
+    np.testing.assert_array_equal(one.flags, each.flags)
+    assert estimate(by_hand(), [np.zeros(0), *angles(0)]).values.shape == (1, 0)
+
+
+def test_wrong_inputs() -> None:
     with pytest.raises(ValueError, match="hand takes 4 inputs"):
         estimate(by_hand(), [np.zeros(1)])
+    with pytest.raises(ValueError, match="different shapes"):
+        estimate(by_hand(), [np.zeros((3, 4)), *angles(4)])
 
 
 def test_networks_of_platforms() -> None:

@@ -93,7 +93,7 @@ class Cosines:
         nodes = _filled(self.nodes).astype(np.float32)
         if nodes.size == 3:
             shape = window.height, window.width
-            view, sun, azimuth = (np.full(shape, value, np.float32) for value in nodes.ravel())
+            view, sun, azimuth = (np.broadcast_to(value, shape) for value in nodes.ravel())
             return view, sun, azimuth
         down, along = _weights_of(grid, window, self.step, nodes.shape[:2])
         view, sun, azimuth = (

@@ -183,23 +183,34 @@ def estimate(network: Network, inputs: Sequence[npt.NDArray[Any]]) -> Estimates:
     """The variables of pixels, in the order of the network's outputs.
 
     `inputs` are the reflectances [0-1] of its bands, then the cosines of view zenith, sun zenith
-    and relative azimuth (sun minus view), equal shapes. An estimate outside the range of its
+    and relative azimuth (sun minus view), equal shapes; one that is the same everywhere may be a
+    single number. An estimate outside the range of its
     variable becomes the nearest end, and is flagged. Memory: a few kilobytes besides the results.
     The interpreter is free meanwhile.
 
     Raises
     ------
     ValueError
-        If the number of inputs is not that of the network.
+        If the number of inputs is not that of the network, or their shapes differ.
     """
     if len(inputs) != len(network.bands) + ANGLES:
         raise ValueError(f"{network.id} takes {len(network.bands) + ANGLES} inputs.")
-    shape = inputs[0].shape
-    flat = tuple(np.ascontiguousarray(item, np.float32).ravel() for item in inputs)
-    values = np.empty((len(network.outputs), flat[0].size), np.float32)
+    shape = np.broadcast_shapes(*(np.shape(item) for item in inputs))
+    flat = tuple(_flat(np.asarray(item, np.float32)) for item in inputs)
+    values = np.empty((len(network.outputs), int(np.prod(shape))), np.float32)
+    if any(item.size not in {1, values.shape[1]} for item in flat):
+        raise ValueError(f"Inputs of {network.id} are of different shapes.")
     flags = np.empty(values.shape, np.uint8)
     _estimate(flat, network.weights, network.domain, network.range, (values, flags))
-    return Estimates(values.reshape(-1, *shape), flags.reshape(-1, *shape))
+    whole = len(network.outputs), *shape
+    return Estimates(values.reshape(whole), flags.reshape(whole))
+
+
+def _flat(values: Floats) -> Floats:
+    """Values in a row; one alone where a single number was broadcast."""
+    if values.size and not any(values.strides):
+        return np.array([values.flat[0]], np.float32)
+    return np.ascontiguousarray(values).ravel()
 
 
 # Coefficients of the quotient in x²: numerator (times x) and denominator, highest power first.
@@ -251,7 +262,7 @@ def _tanh(value: np.float32) -> np.float32:
     return above / (((B3 * s + B2) * s + B1) * s + B0)
 
 
-@njit(nogil=True, cache=True, error_model="numpy", fastmath={"contract"})
+@njit(nogil=True, cache=True, error_model="numpy")
 def _estimate(
     inputs: tuple[Floats, ...],
     weights: _Weights,
@@ -259,41 +270,65 @@ def _estimate(
     limits: _Range,
     results: tuple[Floats, Flags],
 ) -> None:
-    """Fill values and flags, shapes (variables, pixels), block by block."""
+    """Fill values and flags, shapes (variables, pixels), block by block.
+
+    An input of one pixel holds for all.
+    """
     values, flags = results
-    pixels = inputs[0].size
-    total, answer = np.empty(BLOCK, np.float32), np.empty(BLOCK, np.float32)
-    code, outside = np.empty(BLOCK, np.int32), np.empty(BLOCK, np.int32)
-    doubt = np.empty(BLOCK, np.uint8)
+    pixels = values.shape[1]
+    block = np.empty((len(inputs), BLOCK), np.float32)
+    for number in range(len(inputs)):
+        block[number] = inputs[number][0] if pixels else np.float32(0)
+    work = np.empty((2, BLOCK), np.float32), np.empty((2, BLOCK), np.int32)
     for start in range(0, pixels, BLOCK):
         end = min(start + BLOCK, pixels)
-        size = end - start
-        _input_flags(inputs, domain, start, doubt[:size], code[:size], outside[:size])
-        for variable in range(len(weights.constant)):
-            answer[:size] = weights.constant[variable]
-            for unit in range(weights.bias.shape[1]):
-                total[:size] = weights.bias[variable, unit]
-                _weigh(inputs, weights.first[variable, unit], start, total[:size])
-                weight = weights.second[variable, unit]
-                for pixel in range(size):
-                    answer[pixel] += weight * _tanh(total[pixel])
-            _limit(answer[:size], doubt[:size], limits, variable, flags[variable, start:end])
-            values[variable, start:end] = answer[:size]
+        for number in range(len(inputs)):
+            if inputs[number].size > 1:
+                block[number, : end - start] = inputs[number][start:end]
+        _estimate_block(
+            block, weights, domain, limits, (values[:, start:end], flags[:, start:end]), work
+        )
 
 
 @njit(nogil=True, cache=True, error_model="numpy", fastmath={"contract"})
-def _weigh(inputs: tuple[Floats, ...], weights: Floats, start: int, total: Floats) -> None:
+def _estimate_block(
+    block: Floats,
+    weights: _Weights,
+    domain: _Domain,
+    limits: _Range,
+    results: tuple[Floats, Flags],
+    work: tuple[Floats, npt.NDArray[np.int32]],
+) -> None:
+    """Fill values and flags of at most a block of pixels; `work` is only space."""
+    values, flags = results
+    size = values.shape[1]
+    total, answer = work[0][0, :size], work[0][1, :size]
+    doubt, code = work[1][0, :size], work[1][1, :size]
+    _input_flags(block, domain, doubt, code)
+    for variable in range(len(weights.constant)):
+        answer[:] = weights.constant[variable]
+        for unit in range(weights.bias.shape[1]):
+            total[:] = weights.bias[variable, unit]
+            _weigh(block, weights.first[variable, unit], total)
+            weight = weights.second[variable, unit]
+            for pixel in range(size):
+                answer[pixel] += weight * _tanh(total[pixel])
+        _limit(answer, doubt, limits, variable, flags[variable])
+        values[variable] = answer
+
+
+@njit(nogil=True, cache=True, error_model="numpy", fastmath={"contract"})
+def _weigh(block: Floats, weights: Floats, total: Floats) -> None:
     """Add the weighted inputs to `total`, four at a time: the sum is loaded and stored less."""
     size, number = len(total), 0
-    while number + 4 <= len(inputs):
-        a, b = inputs[number][start : start + size], inputs[number + 1][start : start + size]
-        c, d = inputs[number + 2][start : start + size], inputs[number + 3][start : start + size]
+    while number + 4 <= len(weights):
+        a, b, c, d = block[number], block[number + 1], block[number + 2], block[number + 3]
         w, x, y, z = weights[number], weights[number + 1], weights[number + 2], weights[number + 3]
         for pixel in range(size):
             total[pixel] += w * a[pixel] + x * b[pixel] + y * c[pixel] + z * d[pixel]
         number += 4
-    while number < len(inputs):
-        a, w = inputs[number][start : start + size], weights[number]
+    while number < len(weights):
+        a, w = block[number], weights[number]
         for pixel in range(size):
             total[pixel] += w * a[pixel]
         number += 1
@@ -301,50 +336,49 @@ def _weigh(inputs: tuple[Floats, ...], weights: Floats, start: int, total: Float
 
 @njit(nogil=True, cache=True, error_model="numpy")
 def _input_flags(
-    inputs: tuple[Floats, ...],
+    block: Floats,
     domain: _Domain,
-    start: int,
-    flags: Flags,
+    flags: npt.NDArray[np.int32],
     code: npt.NDArray[np.int32],
-    outside: npt.NDArray[np.int32],
 ) -> None:
-    """Flags of a block of pixels for their inputs; `code` and `outside` are only work space."""
+    """Flags of a block of pixels for their inputs; `code` is only space."""
     size, bands = len(flags), len(domain.low)
     zero, last, classes = np.float32(0), np.float32(CLASSES - 1), np.float32(CLASSES)
-    code[:], outside[:] = 0, 0
+    code[:], flags[:] = 0, 0
     for band in range(bands):
-        low, step = domain.low[band], domain.step[band]
-        source = inputs[band][start : start + size]
+        low, step, source = domain.low[band], domain.step[band], block[band]
         for pixel in range(size):
             place = (source[pixel] - low) * step
             inside = (place >= zero) & (place <= classes)
-            outside[pixel] |= np.int32(0) if inside else np.int32(_OUTSIDE)
-            inner = place if inside else zero
-            inner = min(last, inner)
+            flags[pixel] |= np.int32(0) if inside else np.int32(_OUTSIDE)
+            inner = min(last, place if inside else zero)
             code[pixel] = code[pixel] * np.int32(CLASSES) + np.int32(inner)
-    view, sun = inputs[bands][start : start + size], inputs[bands + 1][start : start + size]
+    view, sun = block[bands], block[bands + 1]
     least, low, high = domain.angles
     for pixel in range(size):
         beyond = (view[pixel] < least) | (sun[pixel] < low) | (sun[pixel] > high)
-        flags[pixel] = outside[pixel] | (_ANGLE if beyond else np.uint8(0))
+        flags[pixel] |= np.int32(_ANGLE) if beyond else np.int32(0)
     if len(domain.cells):
         for pixel in range(size):
             at = code[pixel]
-            flags[pixel] |= _INPUT * np.uint8(1 - (domain.cells[at >> 3] >> (at & 7) & 1))
+            flags[pixel] |= _INPUT * np.int32(1 - (domain.cells[at >> 3] >> (at & 7) & 1))
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
-def _limit(answer: Floats, doubt: Flags, limits: _Range, variable: int, flags: Flags) -> None:
+def _limit(
+    answer: Floats, doubt: npt.NDArray[np.int32], limits: _Range, variable: int, flags: Flags
+) -> None:
     """Bring the values of a block into their range, in place; flag those that were not."""
     low, high = limits.low[variable], limits.high[variable]
     tolerance, kept = limits.tolerance[variable], limits.kept[variable]
-    none = np.uint8(0)
+    none = np.int32(0)
     for pixel in range(len(answer)):
         value = answer[pixel]
-        bits = doubt[pixel] | (_AT_MINIMUM if value < low else none)
-        bits |= _AT_MAXIMUM if value > high else none
-        bits = (doubt[pixel] | _TOO_LOW) if value < low - tolerance else bits
-        bits = (doubt[pixel] | _TOO_HIGH) if value > high + tolerance else bits
-        flags[pixel] = bits if value == value else np.uint8(MISSING)  # noqa: PLR0124
+        bits = np.int32(_AT_MINIMUM) if value < low else none
+        bits = np.int32(_AT_MAXIMUM) if value > high else bits
+        bits = np.int32(_TOO_LOW) if value < low - tolerance else bits
+        bits = np.int32(_TOO_HIGH) if value > high + tolerance else bits
+        bits |= doubt[pixel]
+        flags[pixel] = bits if value == value else np.int32(MISSING)  # noqa: PLR0124
         value = low if value < low - kept else value
         answer[pixel] = high if value > high + kept else value

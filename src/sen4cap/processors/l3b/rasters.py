@@ -35,8 +35,8 @@ from sen4cap.processors.l3b.scene import Opened, Piece, Scene, opened, scene_of
 SCALE, NODATA = 0.001, -10000.0
 WORKERS = 4
 """Most threads: each holds a strip of all bands."""
-COLUMNS = 1024
-"""Of a part of a strip: two blocks of our rasters."""
+COLUMNS = 4096
+"""Of a part of a strip: eight blocks of our rasters."""
 COG = "image/tiff; application=geotiff; profile=cloud-optimized"
 SUFFIXES = {
     "brightness": "SBRIGHT",
