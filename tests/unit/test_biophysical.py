@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from sen4cap.kernels import biophysical
+from sen4cap.kernels import perceptron
 from sen4cap.kernels.biophysical import (
     Network,
     Unit,
@@ -186,7 +186,7 @@ def test_folded_networks_equal_the_published_ones(name: str) -> None:
 def test_the_tangent() -> None:
     """As numpy's, over all values that matter; 1 beyond."""
     x = np.linspace(-9, 9, 20001).astype(np.float32)
-    found = np.array([biophysical._tanh.py_func(value) for value in x[::20]])
+    found = np.array([perceptron._tanh.py_func(value) for value in x[::20]])
     assert np.abs(found - np.tanh(x[::20].astype(float))).max() < 1e-6
 
 
