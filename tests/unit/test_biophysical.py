@@ -72,6 +72,21 @@ def test_chlorophyll_as_snap(
 
 
 @pytest.mark.data
+@pytest.mark.parametrize(("variable", "rmse"), [("LAI", 0.26), ("FAPAR", 0.011), ("FCOVER", 0.012)])
+def test_the_original_agrees_with_snap(shared_data: Path, variable: str, rmse: float) -> None:
+    """On the cases of S2A, with B08 between B07 and B8A; figures of an independent comparison."""
+    path = shared_data / "snap_biophysical_vectors" / f"S2A_{variable}.parquet"
+    table = pl.read_parquet(path).drop_nulls().with_columns(B08=(pl.col("B07") + pl.col("B8A")) / 2)
+    network = network_for(Model.SEN4CAP, "sentinel-2a")
+    assert network is not None
+    columns = [*network.bands, "cos_vza", "cos_sza", "cos_raa"]
+    found = estimate(network.only([variable.lower()]), [table[name].to_numpy() for name in columns])
+    difference = found.values[0] - table[variable].to_numpy()
+    assert np.sqrt((difference**2).mean()) == pytest.approx(rmse, rel=0.03)
+    assert np.corrcoef(found.values[0], table[variable])[0, 1] > 0.99
+
+
+@pytest.mark.data
 def test_cases_of_version_2_1_lie_in_its_domain(shared_data: Path) -> None:
     """All reference cases of LAI have a listed combination of bands; none has with B03 doubled."""
     network = network_for(Model.S2TOOLBOX_21, None)
