@@ -88,7 +88,8 @@ class Cosines:
     def at(self, grid: Grid, window: Window) -> tuple[Cosine, Cosine, Cosine]:
         """Values at the pixels of a window, shapes (rows, columns), as `AngleGrid.at` finds them.
 
-        Each of the three is interpolated by itself, as the original does.
+        Each of the three is interpolated by itself, as the original does. Angles that are the same
+        everywhere come as read-only views of one number.
         """
         nodes = _filled(self.nodes).astype(np.float32)
         if nodes.size == 3:
