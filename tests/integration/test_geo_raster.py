@@ -20,6 +20,7 @@ from sen4cap.geo.raster import (
     open_asset,
     read_codes,
     read_physical,
+    sample,
     strips,
     verify,
     write_cog,
@@ -357,3 +358,17 @@ def test_large_windows_read_as_small_ones(tmp_path: Path) -> None:
     assert (np.isnan(whole) == (stored == 0)).all()
     back = encode(whole, "int16", -10000, scale=0.001)
     np.testing.assert_array_equal(back[:50], encode(whole[:50], "int16", -10000, scale=0.001))
+
+
+def test_values_at_places(tmp_path: Path) -> None:
+    """By hand: pixel centres of a 10 m grid; outside and nodata are missing."""
+    grid = small_grid(3, 2)
+    path = write_raster(tmp_path / "a.tif", grid, np.array([[10, 20, 0], [40, 50, 60]], np.uint16))
+    asset = Asset("lai", str(path), scale=0.1, nodata=0)
+    left, top = grid.transform[2], grid.transform[5]
+    offsets = np.array([[5, -5], [25, -5], [15, -15], [29, -19], [-1, -5], [5, 5]])
+    with open_asset(asset) as dataset:
+        found = sample(dataset, asset, offsets + np.array([left, top]))
+        nothing = sample(dataset, asset, np.zeros((0, 2)))
+    np.testing.assert_allclose(found, [1.0, np.nan, 5.0, 6.0, np.nan, np.nan])
+    assert nothing.shape == (0,)

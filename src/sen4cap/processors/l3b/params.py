@@ -86,8 +86,8 @@ class L3bParams(Params):
     resolution: Resolution = parameter(
         Resolution.FINE,
         title="Resolution",
-        description="Pixel of the rasters where bands are finer: 10 takes the 20 m bands by "
-        "nearest neighbour, 20 averages the 10 m bands.",
+        description="Pixel of the rasters: 10 is that of the finest band, coarser ones are taken "
+        "by nearest neighbour; 20 averages the bands that are finer.",
         unit="m",
         key="resolution",
         ge=10,

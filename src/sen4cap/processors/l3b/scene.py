@@ -22,7 +22,7 @@ from sen4cap.kernels.variables import MISSING, DomainFlag
 from sen4cap.processing.classification import Validity, validity_of
 from sen4cap.processing.directions import cosines_of
 from sen4cap.processing.variables import Recipe
-from sen4cap.processors.l3b.params import L3bParams
+from sen4cap.processors.l3b.params import L3bParams, Resolution
 
 Floats = NDArray[np.float32]
 Flags = NDArray[np.uint8]
@@ -76,7 +76,7 @@ def scene_of(source: Product, recipe: Recipe, params: L3bParams) -> Scene:
     bands = {name: (item, grid_of(item.href, source.grid)) for name, item in assets.items()}
     grid = finest(grid for _, grid in bands.values())
     factor = round(params.resolution * _per_metre(grid) / max(grid.pixel))
-    if factor > 1:
+    if params.resolution is Resolution.COARSE and factor > 1:
         grid = grid.at(max(grid.pixel) * factor)
     cosines = cosines_of(source) if recipe.network else None
     return Scene(grid, recipe, bands, validity_of(source, params.cloud_dilation), cosines)
