@@ -1,7 +1,8 @@
-"""Make the pictures of the documentation from a real run of the demonstration."""
+"""Make the pictures of the documentation: from a run of the demonstration, and from real data."""
 
 from __future__ import annotations
 
+import os
 import tempfile
 from pathlib import Path
 
@@ -11,18 +12,42 @@ from matplotlib.figure import Figure
 
 from sen4cap.app.demo import SEASON, SITE, YEAR, demonstrate
 from sen4cap.app.system import session
+from sen4cap.app.validation import Asked, of_spectra, picture
 from sen4cap.domain import ProductType
 from sen4cap.geo.style import palette
 from sen4cap.geo.vector import read_parcels
 from sen4cap.processing.marker_table import MarkerTable
 from sen4cap.reports import season_picture
 from sen4cap.settings import Settings
+from sen4cap.testing.wheat import matchups
 
 OUT = Path(__file__).parents[1] / "docs" / "pictures"
 BANDS = ("B08", "B04", "B03")
+DATA = Path(os.environ.get("SEN4CAP_TEST_DATA", "../shared/data"))
+"""Real data of the tests."""
 
 
 def main() -> None:
+    """Draw all of them; those of real data where these are."""
+    OUT.mkdir(parents=True, exist_ok=True)
+    if DATA.exists():
+        wheat(DATA / "ch_wheat_lai_s2" / "lai_matchups.parquet")
+    overview()
+
+
+def wheat(path: Path) -> None:
+    """LAI of Swiss wheat against what was measured in the field."""
+    with tempfile.TemporaryDirectory() as folder:
+        pairs = Path(folder) / "pairs.parquet"
+        matchups(path).write_parquet(pairs)
+        asked = Asked(pairs, "lai", "glai_insitu")
+        found = of_spectra(asked)
+    title = "Swiss winter wheat 2022, Sentinel-2 within 2 days"
+    (OUT / "lai_wheat.png").write_bytes(picture(found, asked, title))
+    print(f"{OUT / 'lai_wheat.png'}: {found.as_json()}")
+
+
+def overview() -> None:
     """Run the demonstration and draw scene, curves and crop map side by side."""
     with tempfile.TemporaryDirectory() as folder:
         done = demonstrate(Path(folder) / "demo", say=lambda _text: None)
@@ -36,7 +61,6 @@ def main() -> None:
         crops = read_parcels(Path(maps[0].asset("CropType.parquet").href))
         clearest = min(scenes, key=lambda item: float(item.properties["eo:cloud_cover"]))
         assets = tuple(clearest.asset(band) for band in BANDS)
-        OUT.mkdir(parents=True, exist_ok=True)
         scene = season_picture(assets, pixels=900)
         table = MarkerTable.of(settings.archive_root, season)
         figure = draw(scene, crops, table)

@@ -23,18 +23,30 @@ COARSE = ("B05", "B06", "B07", "B8A", "B11", "B12", "SCL")
 Array = npt.NDArray[Any]
 
 
+ANGLES = {
+    "view:sun_elevation": ("sunZenithAngles", True),
+    "view:sun_azimuth": ("sunAzimuthAngles", False),
+    "view:incidence_angle": ("viewZenithMean", False),
+    "view:azimuth": ("viewAzimuthMean", False),
+}
+"""Variable of the chip by STAC property, and whether it is the complement to 90 degrees."""
+
+
 def write_flanders_items(chip: Path, out: Path, *, every: int = 1) -> list[Path]:
     """One STAC Item per date of a chip folder, in order of time; COGs hold the stored values.
 
-    `every` takes one date of so many. Nothing is told of a processing baseline: the source (Earth
+    A chip without 10 m bands gives items without them. `every` takes one date of so many. Mean
+    angles come with the chip. Nothing is told of a processing baseline: the source (Earth
     Engine) does not. CF scale_factor 0.0001 and the missing add_offset become `raster:bands`.
     """
     with warnings.catch_warnings(), rasterio.Env(GDAL_PAM_ENABLED="NO"):
         warnings.simplefilter("ignore", NotGeoreferencedWarning)
-        bands = {name: _read(chip / "S2_10m.nc", name) for name in FINE}
-        bands |= {name: _read(chip / "S2_20m.nc", name) for name in COARSE}
-        grid = _grid(chip / "S2_10m.nc", bands["B04"].shape)
-        instants = _instants(chip / "S2_10m.nc")
+        fine, coarse = chip / "S2_10m.nc", chip / "S2_20m.nc"
+        bands = {name: _read(fine, name) for name in FINE} if fine.exists() else {}
+        bands |= {name: _read(coarse, name) for name in COARSE}
+        finest = fine if fine.exists() else coarse
+        grid = _grid(finest, next(iter(bands.values())).shape)
+        instants, angles = _instants(finest), _angles(coarse)
     return [
         write_item(
             out,
@@ -50,6 +62,7 @@ def write_flanders_items(chip: Path, out: Path, *, every: int = 1) -> list[Path]
                 "platform": None,
                 "sat:relative_orbit": None,
                 "eo:cloud_cover": None,
+                **{name: float(values[number]) for name, values in angles.items()},
             },
         )
         for number, instant in list(enumerate(instants))[::every]
@@ -60,6 +73,12 @@ def _read(path: Path, name: str) -> Array:
     """Stored values, shape (time, y, x)."""
     with rasterio.open(f"netcdf:{path}:{name}") as dataset:
         return np.asarray(dataset.read())
+
+
+def _angles(path: Path) -> dict[str, Array]:
+    """Degrees per date, by STAC property."""
+    told = {name: _coordinates(path, variable) for name, (variable, _) in ANGLES.items()}
+    return {name: 90 - values if ANGLES[name][1] else values for name, values in told.items()}
 
 
 def _coordinates(path: Path, name: str) -> Array:

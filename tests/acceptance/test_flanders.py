@@ -11,6 +11,9 @@ import polars as pl
 import pytest
 import rasterio
 
+from sen4cap.errors import NoInput
+from sen4cap.kernels.variables import DomainFlag
+
 from .flanders import write_flanders_items
 
 pytestmark = pytest.mark.data
@@ -28,11 +31,7 @@ def test_bands_to_curves(terminal: Any, chip: Path, tmp_path: Path) -> None:
     """NDVI for each date, markers for each parcel, maize at its peak in July to September."""
     write_flanders_items(chip, tmp_path / "items")
     parcels = chip / "parcels_from_labels.gpkg"
-    terminal("site", "create", "Flanders", "--timezone", "Europe/Brussels")
-    terminal(
-        *("season", "create", "flanders", "2018"),
-        *("--start", "2017-08-01", "--end", "2018-11-30"),
-    )
+    _season(terminal)
     terminal(
         *("lpis", "import", "flanders", 2018, parcels),
         *("--parcel-id-cols", "parcel_id", "--crop-code-col", "ct_code"),
@@ -47,6 +46,64 @@ def test_bands_to_curves(terminal: Any, chip: Path, tmp_path: Path) -> None:
     maize = curves.filter(pl.col("crop") == str(MAIZE))
     assert maize["ori_id"].n_unique() == 4
     _peaks_in_summer(maize)
+
+
+def test_lai_of_the_maize(terminal: Any, chip: Path, tmp_path: Path) -> None:
+    """A stack of LAI in its range; bare in May, full in July; flags for water, cloud, domain."""
+    write_flanders_items(chip, tmp_path / "items", every=2)
+    _season(terminal)
+    terminal("product", "ingest", "flanders", tmp_path / "items")
+    made = terminal("run", "l3b", "flanders", "2018")["made"]
+    items = [terminal("product", "show", name) for name in made]
+    assert len(items) == DATES // 2
+    maize = _read(str(chip / "labels_CT_LC.tif")) == MAIZE
+    seen: dict[int, list[float]] = {}
+    states, doubts = set(), set()
+    for item in items:
+        assets, told = item["assets"], item["properties"]
+        assert told["sen4cap:network"] == "s2toolbox_s2a"
+        assert told["sen4cap:angles"] == "mean"
+        lai, status, domain = (_read(assets[name]["href"]) for name in ("lai", "status", "domain"))
+        states |= set(np.unique(status))
+        assert lai.shape == (64, 64)
+        valued = lai != -10000
+        assert ((lai[valued] >= 0) & (lai[valued] <= 8000)).all()
+        assert (np.isin(status, (0, 1)) >= valued).all()
+        np.testing.assert_array_equal(domain != 255, valued)
+        doubts |= set(np.unique(domain[valued] & (DomainFlag.INPUT | DomainFlag.ANGLE)))
+        month = int(told["datetime"][5:7])
+        if told["datetime"].startswith("2018") and valued[maize].mean() > 0.9:
+            seen.setdefault(month, []).append(float(np.median(lai[maize & valued])) / 1000)
+    assert states >= {0, 1, 4}
+    assert doubts >= {0, DomainFlag.INPUT, DomainFlag.INPUT | DomainFlag.ANGLE}
+    assert min(seen[5]) < 0.5
+    assert max(seen[7]) > 2.0, seen
+
+
+def test_a_chip_without_10_m_bands(terminal: Any, shared_data: Path, tmp_path: Path) -> None:
+    """LAI is refused with what is missing; indices of 20 m bands alone are made."""
+    chip = shared_data / "be_flanders_s1s2_chips" / "000028085BF08E7E_2019"
+    write_flanders_items(chip, tmp_path / "items", every=40)
+    terminal("site", "create", "Flanders", "--timezone", "Europe/Brussels")
+    terminal(
+        *("season", "create", "flanders", "2019", "--start", "2018-08-01", "--end", "2019-12-31")
+    )
+    terminal("product", "ingest", "flanders", tmp_path / "items")
+    with pytest.raises(NoInput, match=r"it lacks B08, B04 for ndvi; it lacks B03, B04 for lai"):
+        terminal("run", "l3b", "flanders", "2019")
+    made = terminal("run", "l3b", "flanders", "2019", "--produce-ndii", "--produce-ndre")["made"]
+    item = terminal("product", "show", made[0])
+    assert set(item["assets"]) == {"ndre", "ndii", "status", "quicklook"}
+    assert item["properties"]["sen4cap:left_out"]["lai"] == "it lacks B03, B04"
+    assert _read(item["assets"]["ndii"]["href"]).shape == (32, 32)
+
+
+def _season(terminal: Any) -> None:
+    terminal("site", "create", "Flanders", "--timezone", "Europe/Brussels")
+    terminal(
+        *("season", "create", "flanders", "2018"),
+        *("--start", "2017-08-01", "--end", "2018-11-30"),
+    )
 
 
 def _peaks_in_summer(maize: pl.DataFrame) -> None:

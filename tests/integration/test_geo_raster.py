@@ -20,6 +20,7 @@ from sen4cap.geo.raster import (
     open_asset,
     read_codes,
     read_physical,
+    sample,
     strips,
     verify,
     write_cog,
@@ -311,3 +312,63 @@ def test_a_quicklook_of_an_asset_reads_its_overview(tmp_path: Path) -> None:
     first = (tmp_path / "a.png").read_bytes()
     write_quicklook(tmp_path / "a.png", grid, asset, vmin=0, vmax=1, colours=[(0,) * 3, (200,) * 3])
     assert (tmp_path / "a.png").read_bytes() == first
+
+
+def test_numbers_of_numpy_are_numbers(tmp_path: Path) -> None:
+    """A transform of numpy floats, as coordinates of a file give it."""
+    step, left, top = np.array([10.0, 475_780.0, 5_255_640.0])
+    grid = Grid("t", "EPSG:32632", (step, 0.0, left, 0.0, -step, top), 2, 2)
+    block = (Window(0, 0, 2, 2), np.ones((2, 2), np.uint8))
+    write_cog(tmp_path / "a.tif", grid, [block], dtype="uint8", nodata=0, scale=np.float64(0.5))
+    found = grid_of(tmp_path / "a.tif", "t")
+    assert (found.transform, found.crs) == (
+        (10.0, 0.0, 475_780.0, 0.0, -10.0, 5_255_640.0),
+        "EPSG:32632",
+    )
+
+
+def test_windows_in_any_order_and_overviews(tmp_path: Path) -> None:
+    """Quarters of a raster, the last one first; overviews hold the means of what is there."""
+    grid = small_grid(700, 600)
+    values = np.random.default_rng(4).integers(0, 1000, (600, 700)).astype(np.int16)
+    values[:2, :4] = [[10, 20, -1, -1], [30, 41, -1, -1]]
+    windows = [Window(x, y, 350, 300) for y in (300, 0) for x in (350, 0)]
+    blocks = (
+        (item, values[item.row_off : item.row_off + 300, item.col_off : item.col_off + 350])
+        for item in windows
+    )
+    write_cog(tmp_path / "a.tif", grid, blocks, dtype="int16", nodata=-1)
+    with rasterio.open(tmp_path / "a.tif") as dataset:
+        np.testing.assert_array_equal(dataset.read(1), values)
+        half = dataset.read(1, out_shape=(300, 350))
+    assert half[0, :2].tolist() == [25, -1]  # (10 + 20 + 30 + 41) / 4 = 25.25
+    assert list(tmp_path.iterdir()) == [tmp_path / "a.tif"]
+
+
+def test_large_windows_read_as_small_ones(tmp_path: Path) -> None:
+    """From some size on values are converted by compiled code: the same bits."""
+    grid = small_grid(600, 600)
+    stored = np.random.default_rng(4).integers(0, 9000, (600, 600)).astype(np.uint16)
+    path = write_raster(tmp_path / "a.tif", grid, stored)
+    asset = Asset("B04", str(path), scale=0.0001, offset=-0.1, nodata=0)
+    with open_asset(asset) as dataset:
+        whole = read_physical(dataset, asset, grid, Window(0, 0, 600, 600))
+        parts = [read_physical(dataset, asset, grid, window) for window in strips(grid, 50)]
+    np.testing.assert_array_equal(whole, np.concatenate(parts))
+    assert (np.isnan(whole) == (stored == 0)).all()
+    back = encode(whole, "int16", -10000, scale=0.001)
+    np.testing.assert_array_equal(back[:50], encode(whole[:50], "int16", -10000, scale=0.001))
+
+
+def test_values_at_places(tmp_path: Path) -> None:
+    """By hand: pixel centres of a 10 m grid; outside and nodata are missing."""
+    grid = small_grid(3, 2)
+    path = write_raster(tmp_path / "a.tif", grid, np.array([[10, 20, 0], [40, 50, 60]], np.uint16))
+    asset = Asset("lai", str(path), scale=0.1, nodata=0)
+    left, top = grid.transform[2], grid.transform[5]
+    offsets = np.array([[5, -5], [25, -5], [15, -15], [29, -19], [-1, -5], [5, 5]])
+    with open_asset(asset) as dataset:
+        found = sample(dataset, asset, offsets + np.array([left, top]))
+        nothing = sample(dataset, asset, np.zeros((0, 2)))
+    np.testing.assert_allclose(found, [1.0, np.nan, 5.0, 6.0, np.nan, np.nan])
+    assert nothing.shape == (0,)

@@ -49,9 +49,9 @@ def test_a_job_is_run_here_without_services(here: System) -> None:
     assert outcome.job.status is Status.SUCCESSFUL
     assert (len(outcome.made), outcome.standing) == (SCENES, 0)
     assert [message for _, message in told if "of 3" in message] == [
-        f"Vegetation indices: {number} of 3" for number in (1, 2, 3)
+        f"Vegetation indices and LAI: {number} of 3" for number in (1, 2, 3)
     ]
-    assert told[-1] == (1.0, "Vegetation indices: done")
+    assert told[-1] == (1.0, "Vegetation indices and LAI: done")
     assert statuses(here, outcome.job) == "sss"
     assert here.store.services.all() == []
     assert '"event": "done"' in jobs.log_of(here, outcome.job.id or 0, 0)

@@ -11,7 +11,7 @@ import pytest
 import rasterio
 
 from sen4cap.domain import Asset, Grid, Product, ProductType, Role, Season, Site
-from sen4cap.errors import UnreadableFile
+from sen4cap.errors import NoInput, UnreadableFile
 from sen4cap.kernels.validity import OBSERVED_CLASSES, from_scl
 from sen4cap.processing import Context, Scope, Step, config_metadata, validate
 from sen4cap.processors.l3b import L3bParams, processor, select
@@ -90,9 +90,14 @@ def test_ndvi_status_and_names(ctx: Context, scene: Product) -> None:
     ]
     np.testing.assert_array_equal(stored(product, "ndvi"), NDVI)
     np.testing.assert_array_equal(stored(product, "status"), STATUS)
-    assert product.properties == {"sat:relative_orbit": 51, "valid_share": round(16 / 24, 6)}
+    why = "it lacks B03, B05, B06, B07, B8A, B12"
+    assert product.properties == {
+        "sat:relative_orbit": 51,
+        "valid_share": round(16 / 24, 6),
+        "sen4cap:left_out": {"lai": why, "fapar": why, "fcover": why},
+    }
     assert product.parents == ("L2A_1",)
-    assert product.processor == "l3b/2"
+    assert product.processor == "l3b/3"
     assert product.footprint == scene.footprint
     ndvi = product.asset("ndvi")
     assert (ndvi.scale, ndvi.offset, ndvi.nodata) == (0.001, 0.0, -10000)
@@ -170,7 +175,8 @@ def test_selection(scene: Product) -> None:
     products = [late, scene, bare]
     (step,) = select(L3bParams(), SCOPE, products)
     assert step == Step((scene,), "s/l3b/31UDS/20170717T105031")
-    assert select(L3bParams(produce_ndvi=False), SCOPE, products) == ()
+    with pytest.raises(NoInput, match=r"'L2A_1': it lacks B03, .* for lai, fapar, fcover. Ingest"):
+        select(L3bParams(produce_ndvi=False), SCOPE, products)
     assert len(select(L3bParams(tiles_filter="T31UDS, demarke"), SCOPE, products)) == 1
     assert select(L3bParams(tiles_filter="31UES"), SCOPE, products) == ()
 
@@ -180,7 +186,10 @@ def test_configuration_has_the_original_keys() -> None:
     assert rows["processor.l3b.filter.produce_ndvi"].default_value == "true"
     assert rows["processor.l3b.filter.produce_brightness2"].default_value == "false"
     assert rows["processor.l3b.lai.tiles_filter"].default_value == ""
-    assert len(rows) == 20
+    assert len(rows) == 31
+    assert rows["processor.l3b.filter.produce_lai"].default_value == "true"
+    assert rows["processor.l3b.filter.produce_in_domain_flags"].default_value == "false"
+    assert rows["processor.l3b.resolution"].values == {"allowed_values": ["10", "20"]}
     assert validate("l3b", L3bParams, {"filter.produce_savi": "1"}).produce_savi
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from rasterio.windows import Window
 
-from sen4cap.geo.angles import AngleGrid, read_angles
+from sen4cap.geo.angles import AngleGrid, Angles, Direction, read_angles
 from sen4cap.testing.rasters import small_grid
 from sen4cap.testing.scenes import Scene, write_safe
 
@@ -134,3 +134,31 @@ def test_sentinel_2c_written_from_the_format_document(tmp_path: Path) -> None:
     )
     zenith, _ = angles.view_grid.at(scene.grid, Window(0, 0, 20, 20))
     assert zenith == pytest.approx(np.full((20, 20), 5.0))
+
+
+def test_cosines_for_the_networks() -> None:
+    """By hand: sun at 60° zenith, 10° azimuth; view at 0° in the first column, 60° and 350°."""
+    sun = vectors([[60.0] * 2] * 2, [[10.0] * 2] * 2)
+    view = vectors([[0.0, 60.0]] * 2, [[350.0] * 2] * 2)
+    angles = Angles(Direction(60, 10), {"": Direction(30, 350)}, sun, {"B02": view})
+    found = angles.cosines
+    expected = [1.0, 0.5, 0.0], [0.5, 0.5, np.cos(np.radians(20))]
+    np.testing.assert_allclose(found.nodes[0], expected, atol=1e-12)
+    grid = small_grid(10, 10)
+    view_at, sun_at, azimuth_at = found.at(grid, Window(0, 2, 10, 3))
+    assert sun_at.shape == (3, 10)
+    np.testing.assert_allclose(sun_at, 0.5, atol=1e-7)
+    assert view_at[0, [0, 9]].tolist() == pytest.approx([0.975, 0.525])
+    some = found.at_pixels(grid, np.array([2, 4]), np.array([0, 9]))
+    assert some[0].tolist() == pytest.approx([view_at[0, 0], view_at[2, 9]])
+    assert some[2].tolist() == pytest.approx([azimuth_at[0, 0], azimuth_at[2, 9]])
+
+
+def test_a_view_without_grid_is_the_mean() -> None:
+    sun = vectors([[60.0] * 2] * 2, [[10.0] * 2] * 2)
+    angles = Angles(Direction(60, 10), {"": Direction(60, 100)}, sun)
+    np.testing.assert_allclose(angles.cosines.nodes, np.full((2, 2, 3), [0.5, 0.5, 0.0]), atol=1e-9)
+    no_grid = Angles(Direction(60, 10), {"": Direction(60, 100)}).cosines
+    assert no_grid.nodes.shape == (1, 1, 3)
+    everywhere = no_grid.at(small_grid(5, 5), Window(0, 0, 5, 5))
+    np.testing.assert_allclose(everywhere[2], 0.0, atol=1e-7)

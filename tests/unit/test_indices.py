@@ -9,6 +9,7 @@ from sen4cap.kernels.indices import INDICES, evaluate
 
 # Reflectances of a green crop: all expected values below are worked out on paper from these.
 GREEN, RED, NIR, SWIR = 0.08, 0.05, 0.40, 0.20
+EDGE, NARROW = 0.12, 0.42
 BY_HAND = {
     "ndvi": 0.35 / 0.45,
     "ndwi": 0.2 / 0.6,
@@ -29,11 +30,14 @@ BY_HAND = {
     "redness": 0.0025 / 0.000512,
     "colorindex": -0.03 / 0.13,
     "brightness2": 0.2372762,  # sqrt((0.16 + 0.0025 + 0.0064) / 3)
+    "ndre": 0.3 / 0.54,
+    "ndii": 0.22 / 0.62,
 }
 
 
 def bands(**values: float) -> dict[str, np.ndarray]:
-    given = {"B03": GREEN, "B04": RED, "B08": NIR, "B11": SWIR} | values
+    given = {"B03": GREEN, "B04": RED, "B08": NIR, "B11": SWIR, "B05": EDGE, "B8A": NARROW}
+    given |= values
     return {name: np.full((2, 3), value, np.float32) for name, value in given.items()}
 
 

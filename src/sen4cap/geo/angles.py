@@ -24,6 +24,10 @@ from sen4cap.errors import UnreadableFile
 from sen4cap.geo.metadata import parse
 
 Floats = npt.NDArray[np.float64]
+Cosine = npt.NDArray[np.float32]
+Positions = npt.NDArray[np.integer]
+LEVEL = 1e-12
+"""Product of the sines of two zeniths below which there is no difference of azimuths."""
 
 S2_BANDS = (*(f"B{number:02d}" for number in range(1, 9)), "B8A", "B09", "B10", "B11", "B12")
 """Sentinel-2 bands in the order of their ids 0-12."""
@@ -64,15 +68,68 @@ class AngleGrid:
         one of the tile, so that its upper left corner is that of the nodes.
         """
         nodes = _filled(self.vectors)
-        width, height = grid.pixel
-        down = _weights(
-            (window.row_off + np.arange(window.height) + 0.5) * height, self.step, nodes.shape[0]
-        )
-        along = _weights(
-            (window.col_off + np.arange(window.width) + 0.5) * width, self.step, nodes.shape[1]
-        )
+        down, along = _weights_of(grid, window, self.step, nodes.shape[:2])
         vectors = np.stack([down @ nodes[..., axis] @ along.T for axis in range(3)], axis=-1)
         return _degrees(vectors)
+
+
+@dataclass(frozen=True, eq=False)
+class Cosines:
+    """What the networks of biophysical variables take as angles, at the nodes of a coarse grid.
+
+    Cosines of the view's zenith, of the sun's zenith and of the difference of their azimuths.
+    """
+
+    nodes: Floats
+    """Shape (rows, columns, 3); NaN where not seen. One node counts everywhere."""
+    step: float
+    """Metres between nodes."""
+
+    def at(self, grid: Grid, window: Window) -> tuple[Cosine, Cosine, Cosine]:
+        """Values at the pixels of a window, shapes (rows, columns), as `AngleGrid.at` finds them.
+
+        Each of the three is interpolated by itself, as the original does. Angles that are the same
+        everywhere come as read-only views of one number.
+        """
+        nodes = _filled(self.nodes).astype(np.float32)
+        if nodes.size == 3:
+            shape = window.height, window.width
+            view, sun, azimuth = (np.broadcast_to(value, shape) for value in nodes.ravel())
+            return view, sun, azimuth
+        down, along = _weights_of(grid, window, self.step, nodes.shape[:2])
+        view, sun, azimuth = (
+            (down.astype(np.float32) @ nodes[..., kind]) @ along.T.astype(np.float32)
+            for kind in range(3)
+        )
+        return view, sun, azimuth
+
+    def at_pixels(self, grid: Grid, rows: Positions, columns: Positions) -> Cosine:
+        """Values at some pixels of a grid, shape (3, n); `rows` and `columns` are of shape (n,)."""
+        nodes = _filled(self.nodes)
+        width, height = grid.pixel
+        at = [
+            np.clip((rows + 0.5) * height / self.step, 0, nodes.shape[0] - 1),
+            np.clip((columns + 0.5) * width / self.step, 0, nodes.shape[1] - 1),
+        ]
+        planes = (nodes[..., kind] for kind in range(3))
+        found = [ndimage.map_coordinates(plane, at, order=1, mode="nearest") for plane in planes]
+        return np.stack(found).astype(np.float32)
+
+
+def cosines(sun: Direction, view: Direction) -> Cosines:
+    """The same angles everywhere."""
+    return Cosines(_cosines(_vector(sun)[None, None], _vector(view)[None, None]), 1.0)
+
+
+def _cosines(sun: Floats, view: Floats) -> Floats:
+    """Cosines of unit vectors, shapes (rows, columns, 3); at the zenith all azimuths are even."""
+    flat = np.hypot(*np.moveaxis(sun[..., :2], -1, 0)) * np.hypot(
+        *np.moveaxis(view[..., :2], -1, 0)
+    )
+    along = (sun[..., :2] * view[..., :2]).sum(axis=-1)
+    azimuth = np.divide(along, flat, out=np.zeros_like(along), where=flat > LEVEL)
+    azimuth[np.isnan(flat)] = np.nan
+    return np.stack([view[..., 2], sun[..., 2], np.clip(azimuth, -1, 1)], axis=-1)
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,6 +154,17 @@ class Angles:
         """Mean over the bands."""
         grids = list((self.view_grids or {}).values())
         return AngleGrid(_mean(grid.vectors for grid in grids), grids[0].step) if grids else None
+
+    @property
+    def cosines(self) -> Cosines:
+        """From the grids; where a direction has none, or one that does not fit, from its mean."""
+        sun, view = self.sun_grid, self.view_grid
+        if sun is None:
+            return cosines(self.sun, self.view)
+        if view is None or view.vectors.shape != sun.vectors.shape:
+            fixed = np.broadcast_to(_vector(self.view), sun.vectors.shape)
+            return Cosines(_cosines(_filled(sun.vectors), fixed), sun.step)
+        return Cosines(_cosines(_filled(sun.vectors), _filled(view.vectors)), sun.step)
 
     @property
     def properties(self) -> dict[str, float]:
@@ -216,6 +284,16 @@ def _filled(vectors: Floats) -> Floats:
     nearest = ndimage.distance_transform_edt(missing, return_distances=False, return_indices=True)
     filled: Floats = vectors[tuple(nearest)]
     return filled
+
+
+def _weights_of(
+    grid: Grid, window: Window, step: float, nodes: tuple[int, ...]
+) -> tuple[Floats, Floats]:
+    """Weights of the nodes down and along for the pixels of a window."""
+    width, height = grid.pixel
+    rows = (window.row_off + np.arange(window.height) + 0.5) * height
+    columns = (window.col_off + np.arange(window.width) + 0.5) * width
+    return _weights(rows, step, nodes[0]), _weights(columns, step, nodes[1])
 
 
 def _weights(positions: Floats, step: float, nodes: int) -> Floats:

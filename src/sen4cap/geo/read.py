@@ -11,6 +11,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import lru_cache
 from itertools import product
 from pathlib import Path
@@ -28,9 +29,11 @@ from sen4cap.domain import Asset, Grid, Sensor
 from sen4cap.errors import InputRefused, MissingCrs, OutsideSite, UnreadableFile
 from sen4cap.geo.crs import same
 
-CACHE = 128
-"""Memory for GDAL's block cache, MiB: rasters are read straight through, each block once."""
+CACHE = 128 << 20
+"""Memory for GDAL's block cache, bytes: rasters are read straight through, each block once."""
 STRIP_ROWS = 512
+LARGE = 1 << 18
+"""Pixels from which on values are converted by compiled code, which takes a second to load."""
 REMOTE = {
     "GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR",
     "GDAL_HTTP_MAX_RETRY": "4",
@@ -229,6 +232,25 @@ def read_physical(dataset: Any, asset: Asset, grid: Grid, window: Window) -> Flo
     return source.spread(_physical(dataset, asset, stored, window=source.window), np.nan)
 
 
+def sample(dataset: Any, asset: Asset, places: Array) -> Floats:
+    """Physical values at some places, shape (n,); NaN where missing or outside.
+
+    `places` are coordinates of the raster's CRS, shape (n, 2). Only their pixels are read.
+
+    Raises
+    ------
+    UnreadableFile
+        If the data are damaged.
+    """
+    with _refusing(dataset.name):
+        found = list(dataset.sample(places, indexes=asset.index, masked=True))
+    stored = np.array([item.data[0] for item in found], dataset.dtypes[asset.index - 1])
+    known = replace(asset, nodata=_nodata(dataset, asset))
+    values = _physical(dataset, known, stored, out_shape=stored.shape)
+    values[[bool(np.ma.getmaskarray(item)[0]) for item in found]] = np.nan
+    return values
+
+
 def read_overview(dataset: Any, asset: Asset, size: int) -> Floats:
     """Physical values of a whole raster, coarsened to at most `size` pixels a side.
 
@@ -248,6 +270,13 @@ def read_overview(dataset: Any, asset: Asset, size: int) -> Floats:
 
 def _physical(dataset: Any, asset: Asset, stored: Array, **part: Any) -> Floats:
     """Physical values of stored ones; `part` says what was read, for the file's mask."""
+    nodata = _nodata(dataset, asset)
+    if stored.size >= LARGE and stored.dtype.kind in "iu" and float(nodata or 0).is_integer():
+        from sen4cap.kernels.stored import physical
+
+        if nodata is not None or _is_all_valid(dataset, asset):
+            code = None if nodata is None else int(nodata)
+            return physical(stored, code, asset.scale, asset.offset)
     values = stored.astype(np.float32)
     values[_missing(dataset, asset, stored, **part)] = np.nan
     if asset.scale != 1.0:
@@ -285,14 +314,24 @@ def _read(dataset: Any, band: int, window: Window) -> Array:
 
 def _missing(dataset: Any, asset: Asset, stored: Array, **part: Any) -> Array:
     """Where stored values are missing, shape as `stored`."""
-    flags = dataset.mask_flag_enums[asset.index - 1]
-    nodata = dataset.nodatavals[asset.index - 1] if asset.nodata is None else asset.nodata
+    nodata = _nodata(dataset, asset)
     if nodata is not None:
         exact = int(nodata) if float(nodata).is_integer() else nodata
         return np.asarray(stored == exact)
-    if MaskFlags.all_valid in flags or not stored.size:
+    if _is_all_valid(dataset, asset) or not stored.size:
         return np.zeros(stored.shape, bool)
     return np.asarray(dataset.read_masks(asset.index, **part) == 0)
+
+
+def _nodata(dataset: Any, asset: Asset) -> float | None:
+    """The stored value that means missing: the asset's, else the file's."""
+    found = dataset.nodatavals[asset.index - 1] if asset.nodata is None else asset.nodata
+    return None if found is None else float(found)
+
+
+def _is_all_valid(dataset: Any, asset: Asset) -> bool:
+    """Whether the file marks nothing as missing."""
+    return MaskFlags.all_valid in dataset.mask_flag_enums[asset.index - 1]
 
 
 class _Source:

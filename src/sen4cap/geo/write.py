@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,8 @@ from rasterio.windows import Window
 
 from sen4cap.domain import Asset, Grid
 from sen4cap.errors import InputRefused
-from sen4cap.geo.read import open_asset, read_overview
+from sen4cap.geo.read import LARGE, open_asset, read_overview
+from sen4cap.geo.scratch import Described, Scratch, overviews, trusted, write_vrt
 
 BLOCK = 512
 """Side of the blocks, pixels."""
@@ -36,6 +38,10 @@ def encode(
     target = np.dtype(dtype)
     if not np.issubdtype(values.dtype, np.floating):
         return values.astype(target, copy=False)
+    if _fits_kernel(values, target, nodata, offset):
+        from sen4cap.kernels.stored import quantised
+
+        return quantised(values, target, nodata or 0.0, scale)
     missing = np.isnan(values)
     stored = values if (scale, offset) == (1.0, 0.0) else (values - offset) / scale
     if np.issubdtype(target, np.integer):
@@ -45,6 +51,13 @@ def encode(
     if nodata is None and missing.any() and np.issubdtype(target, np.integer):
         raise InputRefused(f"Missing values cannot be written as {dtype} without a nodata value.")
     return filled.astype(target)
+
+
+def _fits_kernel(values: Array, target: np.dtype[Any], nodata: float | None, offset: float) -> bool:
+    """Whether it is so much that a compiled pass pays, and of the kind it knows."""
+    is_small_integer = np.issubdtype(target, np.integer) and target.itemsize <= 2
+    is_known = nodata is not None and not offset and values.dtype == np.float32
+    return values.size >= LARGE and bool(is_small_integer) and is_known
 
 
 def write_cog(
@@ -67,52 +80,34 @@ def write_cog(
     the file. `resampling` makes the overviews: `average`, or `nearest` for classes. Memory holds
     one block at a time; the same input gives the same bytes.
     """
-    whole = path.with_name(f"{path.stem}.strips{path.suffix}")
-    try:
-        with rasterio.open(whole, "w", **_profile(grid, dtype, nodata)) as dataset:
-            for window, values in blocks:
-                dataset.write(encode(values, dtype, nodata, scale, offset), 1, window=window)
-            dataset.scales, dataset.offsets = (scale,), (offset,)
-            dataset.update_tags(**(tags or {}))
-            if description:
-                dataset.set_band_description(1, description)
-        _copy_to_cog(whole, path, dtype, resampling)
-    finally:
-        whole.unlink(missing_ok=True)
+    told = Described(nodata, scale, offset, description, tags)
+    with TemporaryDirectory(dir=path.parent, prefix=f".{path.stem}-") as folder:
+        raster = Scratch.create(Path(folder) / "raster", grid.width, grid.height, dtype)
+        for window, values in blocks:
+            raster.write(window, encode(values, dtype, nodata, scale, offset))
+        cog_of(raster, path, grid, told, resampling=resampling)
 
 
-def _profile(grid: Grid, dtype: str, nodata: float | None) -> dict[str, Any]:
-    return {
-        "driver": "GTiff",
-        "width": grid.width,
-        "height": grid.height,
-        "count": 1,
-        "dtype": dtype,
-        "crs": grid.crs,
-        "transform": rasterio.Affine(*grid.transform),
-        "nodata": nodata,
-        "tiled": True,
-        "blockxsize": BLOCK,
-        "blockysize": BLOCK,
-        "compress": "zstd",
-        "zstd_level": 1,
-        "bigtiff": "if_safer",
-    }
+def cog_of(
+    raster: Scratch, path: Path, grid: Grid, told: Described, *, resampling: str = "average"
+) -> None:
+    """Write a raster that is filled as a cloud-optimised GeoTIFF, as `write_cog`.
 
-
-def _copy_to_cog(source: Path, path: Path, dtype: str, resampling: str) -> None:
-    predictor = "FLOATING_POINT" if np.issubdtype(np.dtype(dtype), np.floating) else "STANDARD"
-    rasterio.shutil.copy(
-        source,
-        path,
-        driver="COG",
-        compress="ZSTD",
-        level=1,
-        predictor=predictor,
-        blocksize=BLOCK,
-        overview_resampling=resampling,
-        bigtiff="IF_SAFER",
-    )
+    Its overviews and their descriptions are left beside it.
+    """
+    levels = overviews(raster, told.nodata, BLOCK, average=resampling == "average")
+    is_float = np.issubdtype(np.dtype(raster.dtype), np.floating)
+    with trusted():
+        rasterio.shutil.copy(
+            write_vrt(grid, levels, told),
+            path,
+            driver="COG",
+            compress="ZSTD",
+            level=1,
+            predictor="FLOATING_POINT" if is_float else "STANDARD",
+            blocksize=BLOCK,
+            bigtiff="IF_SAFER",
+        )
 
 
 def write_quicklook(

@@ -1,7 +1,8 @@
 """Spectral indices as one table: which bands, which formula, which paper.
 
 Formulas are those of Sen4CAP's index tool (its constants are the Orfeo Toolbox defaults), with
-Sentinel-2 bands: green B03, red B04, near infrared B08, short-wave infrared B11. Two deviate:
+Sentinel-2 bands: green B03, red B04, near infrared B08, short-wave infrared B11. The last two of
+the table are not the original's: they need no 10 m band. Two formulas deviate:
 a denominator below 1e-7 gives a missing value, where the original gives 0, and GEMI is the
 published formula, where the original divides the whole by (1 - red).
 
@@ -24,6 +25,7 @@ Floats = NDArray[np.floating[Any]]
 SMALLEST_DENOMINATOR = 1e-7
 
 GREEN, RED, NIR, SWIR = "B03", "B04", "B08", "B11"
+EDGE, NARROW = "B05", "B8A"
 
 
 @dataclass(frozen=True)
@@ -273,6 +275,24 @@ _TABLE = (
         0.0,
         0.5,
         "Escadafal 1989, Remote Sensing of Environment 27",
+    ),
+    SpectralIndex(
+        "ndre",
+        "normalized difference red edge",
+        (NARROW, EDGE),
+        _NORMALIZED,
+        -0.2,
+        0.8,
+        "Barnes et al. 2000, 5th International Conference on Precision Agriculture",
+    ),
+    SpectralIndex(
+        "ndii",
+        "normalized difference infrared index",
+        (NARROW, SWIR),
+        _NORMALIZED,
+        -0.6,
+        0.8,
+        "Hardisky et al. 1983, Photogrammetric Engineering and Remote Sensing 49",
     ),
 )
 

@@ -60,7 +60,7 @@ def from_scl(codes: Codes) -> Flags:
     """
     table = np.full(256, Flag.NO_DATA, np.uint8)
     table[list(_FLAG_OF_CLASS)] = list(_FLAG_OF_CLASS.values())
-    flags: Flags = table[np.clip(codes, 0, 255)]
+    flags: Flags = table[codes if codes.dtype == np.uint8 else np.clip(codes, 0, 255)]
     return flags
 
 
@@ -131,4 +131,5 @@ def dilate(flags: Flags, pixels: int) -> Flags:
 
 def observed(flags: Flags) -> NDArray[np.bool_]:
     """Where the ground was seen."""
-    return np.isin(flags, OBSERVED)
+    land, water = OBSERVED
+    return np.asarray((flags == land) | (flags == water))

@@ -1,58 +1,78 @@
-"""The files of an L3B product: one pass over the bands, then one raster per index.
+"""The files of an L3B product: one pass over the bands by threads, then one raster per variable.
 
-Values wait as stored integers in temporary files between the pass and the writing of the rasters,
-so that bands are read once and memory holds one strip.
+Values wait as stored ones in scratch files between the pass and the writing of the rasters, so
+that bands are read once and memory holds a strip per thread.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
+from functools import reduce
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from threading import Lock
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from rasterio.windows import Window
 
-from sen4cap.domain import Asset, Grid, Product, Role
-from sen4cap.geo.raster import (
-    encode,
-    grid_of,
-    open_asset,
-    read_codes,
-    read_physical,
-    strips,
-    widened,
-    write_cog,
-    write_quicklook,
-)
-from sen4cap.kernels.indices import SpectralIndex, evaluate
-from sen4cap.kernels.validity import Flag, observed
+from sen4cap.domain import Asset, Product, Role
+from sen4cap.errors import RadiometryRefused
+from sen4cap.geo.raster import Described, Scratch, cog_of, encode, strips, write_quicklook
+from sen4cap.kernels.biophysical import Network
+from sen4cap.kernels.validity import Flag
+from sen4cap.kernels.variables import MISSING, VARIABLES, Variable
 from sen4cap.processing import Context, Progress, sweep
-from sen4cap.processing.classification import Validity
+from sen4cap.processing.directions import directions_of
+from sen4cap.processing.variables import Recipe
+from sen4cap.processors.l3b.params import L3bParams, Storage
+from sen4cap.processors.l3b.scene import Opened, Piece, Scene, opened, scene_of
 
 SCALE, NODATA = 0.001, -10000.0
-LOWEST = np.float32((NODATA + 1) * SCALE)
-"""Lowest value that is not taken for missing."""
+WORKERS = 4
+"""Most threads: each holds a strip of all bands."""
+COLUMNS = 4096
+"""Of a part of a strip: eight blocks of our rasters."""
 COG = "image/tiff; application=geotiff; profile=cloud-optimized"
-SUFFIXES = {"brightness": "SBRIGHT", "status": "MMONODFLG", "quicklook": "PVI"}
+SUFFIXES = {
+    "brightness": "SBRIGHT",
+    "status": "MMONODFLG",
+    "domain": "MINDOMFLG",
+    "quicklook": "PVI",
+    **{name: f"S{name.upper()}MONO" for name in ("lai", "fapar", "fcover", "ccc", "cwc")},
+}
 """Short names in file names, where they are not `S` and the index in capitals."""
 COLOURS = ((165, 0, 38), (253, 174, 97), (255, 255, 191), (166, 217, 106), (0, 104, 55))
 """Red over yellow to green, after ColorBrewer RdYlGn."""
+STATUS = "0 land, 1 water, 3 snow, 4 cloud or shadow, 5 saturated"
+DOMAIN = (
+    "bits: 1 spectrum outside the domain, 2 and 4 set to minimum and maximum, 8 and 16 the same "
+    "from far, 32 a band out of range, 64 an angle out of range"
+)
 
-Stored = Mapping[str, NDArray[Any]]
+
+@dataclass(frozen=True)
+class Layer:
+    """One raster of the product."""
+
+    name: str
+    """Of its asset."""
+    dtype: str
+    told: Described
+    is_mask: bool = False
+
+    @property
+    def asset_role(self) -> Role:
+        """What it is for."""
+        return Role.MASK if self.is_mask else Role.DATA
 
 
 def write(
-    ctx: Context,
-    source: Product,
-    validity: Validity | None,
-    indices: Sequence[SpectralIndex],
-    name: str,
-    tag: str,
+    ctx: Context, source: Product, recipe: Recipe, params: L3bParams, name: str, tag: str
 ) -> tuple[tuple[Asset, ...], dict[str, Any]]:
     """Assets and properties of the product `name`; its files are all there, or none is.
 
@@ -62,146 +82,226 @@ def write(
         If a band cannot be read.
     OutsideSite
         If the bands are in different CRS.
+    RadiometryRefused
+        If most of the reflectances are higher than any surface's.
     """
     folder = ctx.folder("l3b", name)
     sweep(folder)
-    assets = _assets(folder, indices, tag)
+    scene = scene_of(source, recipe, params)
+    layers = _layers(recipe, params)
+    assets = tuple(_assets(folder, layers, tag))
     with ExitStack() as stack:
         paths = {asset.name: stack.enter_context(ctx.write(Path(asset.href))) for asset in assets}
         spool = stack.enter_context(TemporaryDirectory(dir=paths["status"].parent, prefix=".l3b-"))
-        scene = _open(stack, source, validity, indices)
-        stored = _spool(Path(spool), scene.grid, indices)
-        share = _fill(scene, indices, stored, ctx.progress)
+        stored = {
+            layer.name: Scratch.create(
+                Path(spool) / layer.name, scene.grid.width, scene.grid.height, layer.dtype
+            )
+            for layer in layers
+        }
+        counts = _fill(scene, layers, stored, ctx)
+        _check(source, counts)
         ctx.progress(0.7, "writing rasters")
-        _write_files(paths, scene.grid, indices, stored, assets[0])
-    return assets, {"valid_share": round(share, 6)}
+        _write_files(paths, scene, layers, stored, ctx)
+        _write_picture(paths, scene, assets[0])
+    return assets, _properties(source, recipe, counts)
 
 
-def _assets(folder: Path, indices: Sequence[SpectralIndex], tag: str) -> tuple[Asset, ...]:
-    def href(name: str, extension: str) -> str:
-        short = SUFFIXES.get(name, f"S{name.upper()}")
-        return str(folder / f"S2AGRI_L3B_{short}_{tag}.{extension}")
-
-    return (
-        *(
-            Asset(item.id, href(item.id, "TIF"), media_type=COG, scale=SCALE, nodata=NODATA)
-            for item in indices
-        ),
-        Asset("status", href("status", "TIF"), Role.MASK, COG, nodata=float(Flag.NO_DATA)),
-        Asset("quicklook", href("quicklook", "png"), Role.OVERVIEW, "image/png"),
+def _layers(recipe: Recipe, params: L3bParams) -> tuple[Layer, ...]:
+    """The rasters, in the order of the assets: variables first."""
+    status = Described(float(Flag.NO_DATA), description=STATUS)
+    domain = Described(float(MISSING), description=DOMAIN)
+    masks = [Layer("status", "uint8", status, is_mask=True)]
+    if recipe.network:
+        masks.append(Layer("domain", "uint8", domain, is_mask=True))
+        if params.produce_in_domain_flags:
+            names = (f"{name}_domain" for name in recipe.network.outputs)
+            masks += [Layer(name, "uint8", domain, is_mask=True) for name in names]
+    variables = (
+        Layer(item.id, params.storage.value, _described(item, recipe.network, params.storage))
+        for item in recipe.variables
     )
+    return (*variables, *masks)
+
+
+def _described(item: Any, network: Network | None, storage: Storage) -> Described:
+    tags = {"reference": item.reference}
+    scale = SCALE
+    if isinstance(item, Variable) and network:
+        tags |= {"network": network.id, "unit": item.unit}
+        scale = item.scale
+    if storage is Storage.FLOAT32:
+        return Described(float("nan"), description=item.title, tags=tags)
+    return Described(NODATA, scale, description=item.title, tags=tags)
+
+
+def _assets(folder: Path, layers: Sequence[Layer], tag: str) -> Iterator[Asset]:
+    for layer in layers:
+        href = folder / f"S2AGRI_L3B_{_short(layer.name)}_{tag}.TIF"
+        told = layer.told
+        yield Asset(
+            layer.name, str(href), layer.asset_role, COG, scale=told.scale, nodata=told.nodata
+        )
+    picture = folder / f"S2AGRI_L3B_{SUFFIXES['quicklook']}_{tag}.png"
+    yield Asset("quicklook", str(picture), Role.OVERVIEW, "image/png")
+
+
+def _short(name: str) -> str:
+    """`SNDVI`, `SLAIMONO`, `MLAIDOMFLG`: the original's name of a raster."""
+    variable = name.removesuffix("_domain")
+    if variable != name:
+        return f"M{variable.upper()}DOMFLG"
+    return SUFFIXES.get(name, f"S{name.upper()}")
 
 
 @dataclass(frozen=True)
-class _Scene:
-    """The open bands and masks of an acquisition."""
+class _Counts:
+    """Pixels of a scene, or of a part of it."""
 
-    grid: Grid
-    """The finest of its bands'."""
-    bands: Mapping[str, tuple[Asset, Any]]
-    validity: Validity | None
-    masks: Mapping[str, tuple[Asset, Any]]
+    seen: int = 0
+    with_data: int = 0
+    bright: int = 0
+    doubtful: int = 0
 
-
-def _open(
-    stack: ExitStack,
-    source: Product,
-    validity: Validity | None,
-    indices: Sequence[SpectralIndex],
-) -> _Scene:
-    names = sorted({band for index in indices for band in index.bands})
-    assets = {name: source.asset(name) for name in names}
-    grids = [grid_of(asset.href, source.grid) for asset in assets.values()]
-    masks = {asset.name: asset for asset in (validity.masks if validity else ())}
-    bands, beside = (
-        {name: (asset, stack.enter_context(open_asset(asset))) for name, asset in group.items()}
-        for group in (assets, masks)
-    )
-    return _Scene(min(grids, key=lambda grid: grid.pixel), bands, validity, beside)
-
-
-def _spool(folder: Path, grid: Grid, indices: Sequence[SpectralIndex]) -> Stored:
-    types = {**{index.id: np.int16 for index in indices}, "status": np.uint8}
-    shape = grid.height, grid.width
-    return {
-        name: np.memmap(folder / name, dtype=kind, mode="w+", shape=shape)
-        for name, kind in types.items()
-    }
+    def plus(self, other: _Counts | Piece) -> _Counts:
+        return _Counts(
+            self.seen + other.seen,
+            self.with_data + other.with_data,
+            self.bright + other.bright,
+            self.doubtful + other.doubtful,
+        )
 
 
 def _fill(
-    scene: _Scene, indices: Sequence[SpectralIndex], stored: Stored, progress: Progress
-) -> float:
-    """Compute all rasters strip by strip; share of the pixels with data whose ground was seen."""
-    seen = with_data = 0
-    for window in strips(scene.grid):
-        rows = slice(window.row_off, window.row_off + window.height)
-        progress(0.7 * window.row_off / scene.grid.height, "computing indices")
-        bands = {
-            name: read_physical(dataset, asset, scene.grid, window)
-            for name, (asset, dataset) in scene.bands.items()
-        }
-        status = _status(scene, bands, window)
-        seeing = observed(status)
-        for index in indices:
-            values = np.where(seeing, evaluate(index, bands), np.float32(np.nan))
-            stored[index.id][rows] = encode(np.maximum(values, LOWEST), "int16", NODATA, SCALE)
-        stored["status"][rows] = status
-        seen += int(np.count_nonzero(seeing))
-        with_data += int(np.count_nonzero(status != Flag.NO_DATA))
-    return seen / with_data if with_data else 0.0
+    scene: Scene, layers: Sequence[Layer], stored: Mapping[str, Scratch], ctx: Context
+) -> _Counts:
+    """Compute all rasters strip by strip; each thread takes a run of neighbouring strips."""
+    windows = list(strips(scene.grid))
+    tell = _Teller(len(windows), ctx.progress)
+
+    def work(numbers: NDArray[np.int64]) -> _Counts:
+        total = _Counts()
+        with opened(scene) as rasters:
+            for number in numbers:
+                total = total.plus(_strip(rasters, windows[number], layers, stored))
+                tell.one()
+        return total
+
+    workers = max(1, min(ctx.cores, WORKERS, len(windows)))
+    runs = np.array_split(np.arange(len(windows)), workers)
+    total = _Counts()
+    with ThreadPoolExecutor(workers) as pool:
+        for part in pool.map(work, runs):
+            total = total.plus(part)
+    return total
 
 
-def _status(
-    scene: _Scene, bands: Mapping[str, NDArray[np.float32]], window: Window
-) -> NDArray[np.uint8]:
-    """Flags of a window; without masks all that has data is land."""
-    empty = np.logical_and.reduce([np.isnan(values) for values in bands.values()])
-    if scene.validity is None:
-        flags = np.full(empty.shape, Flag.LAND, np.uint8)
-    else:
-        margin = scene.validity.margin(scene.grid)
-        around = widened(window, margin)
-        codes = {
-            name: read_codes(dataset, asset, scene.grid, around)
-            for name, (asset, dataset) in scene.masks.items()
-        }
-        flags = scene.validity.flags(codes, margin)
-    return np.where(empty, np.uint8(Flag.NO_DATA), flags)
+class _Teller:
+    """Tells the share of the strips that are done, from any thread, one at a time."""
+
+    def __init__(self, count: int, progress: Progress) -> None:
+        self._count, self._progress = count, progress
+        self._done, self._lock = 0, Lock()
+
+    def one(self) -> None:
+        """One more is done."""
+        with self._lock:
+            self._done += 1
+            self._progress(0.7 * self._done / self._count, "computing variables")
+
+
+def _strip(
+    rasters: Opened, window: Window, layers: Sequence[Layer], stored: Mapping[str, Scratch]
+) -> _Counts:
+    """Compute a strip part by part, and store it."""
+    shape, total = (window.height, window.width), _Counts()
+    lines = {layer.name: np.empty(shape, layer.dtype) for layer in layers}
+    for part in _parts(window, whole=rasters.scene.grows):
+        piece = rasters.piece(part)
+        columns = slice(part.col_off, part.col_off + part.width)
+        for layer in layers:
+            lines[layer.name][:, columns] = _encoded(piece, layer)
+        total = total.plus(piece)
+    for name, values in lines.items():
+        stored[name].write(window, values)
+    return total
+
+
+def _parts(strip: Window, *, whole: bool) -> Iterator[Window]:
+    """Parts of a strip that lie on the blocks of rasters and stay in the processor's cache."""
+    step = strip.width if whole else COLUMNS
+    for left in range(0, strip.width, step):
+        yield Window(left, strip.row_off, min(step, strip.width - left), strip.height)
+
+
+def _encoded(piece: Piece, layer: Layer) -> NDArray[Any]:
+    """Stored values of a raster."""
+    name, told = layer.name, layer.told
+    if name == "status":
+        return piece.status
+    if name == "domain":
+        return np.asarray(reduce(np.bitwise_or, piece.flags.values()))
+    if layer.is_mask:
+        return piece.flags[name.removesuffix("_domain")]
+    return encode(_kept(name, piece.values[name], told), layer.dtype, told.nodata, told.scale)
+
+
+def _kept(name: str, values: NDArray[np.float32], told: Described) -> NDArray[np.float32]:
+    """Values of which none is taken for missing when it is stored: an index may be that low."""
+    if name in VARIABLES or told.nodata is None or np.isnan(told.nodata):
+        return values
+    return np.maximum(values, np.float32((told.nodata + 1) * told.scale))
+
+
+def _check(source: Product, counts: _Counts) -> None:
+    if counts.bright > counts.with_data / 2:
+        raise RadiometryRefused(
+            f"'{source.name}' has reflectances above 2 in most of its pixels, which no surface "
+            "has: its scale is wrong; ingest it again and give the right one."
+        )
 
 
 def _write_files(
     paths: Mapping[str, Path],
-    grid: Grid,
-    indices: Sequence[SpectralIndex],
-    stored: Stored,
-    first: Asset,
+    scene: Scene,
+    layers: Sequence[Layer],
+    stored: Mapping[str, Scratch],
+    ctx: Context,
 ) -> None:
-    for index in indices:
-        write_cog(
-            paths[index.id],
-            grid,
-            _blocks(grid, stored[index.id]),
-            dtype="int16",
-            nodata=NODATA,
-            scale=SCALE,
-            description=index.title,
-            tags={"reference": index.reference},
-        )
-    write_cog(
-        paths["status"],
-        grid,
-        _blocks(grid, stored["status"]),
-        dtype="uint8",
-        nodata=float(Flag.NO_DATA),
-        description="0 land, 1 water, 3 snow, 4 cloud or shadow, 5 saturated",
-        resampling="nearest",
-    )
+    def one(layer: Layer) -> None:
+        resampling = "nearest" if layer.is_mask else "average"
+        cog_of(stored[layer.name], paths[layer.name], scene.grid, layer.told, resampling=resampling)
+
+    with ThreadPoolExecutor(max(1, min(ctx.cores, WORKERS))) as pool:
+        list(pool.map(one, layers))
+
+
+def _write_picture(paths: Mapping[str, Path], scene: Scene, first: Asset) -> None:
+    shown = scene.recipe.variables[0]
     picture = replace(first, href=str(paths[first.name]))
-    low, high = indices[0].low, indices[0].high
-    write_quicklook(paths["quicklook"], grid, picture, vmin=low, vmax=high, colours=COLOURS)
+    write_quicklook(
+        paths["quicklook"],
+        scene.grid,
+        picture,
+        vmin=shown.low,
+        vmax=shown.high,
+        colours=COLOURS,
+    )
 
 
-def _blocks(grid: Grid, values: NDArray[Any]) -> Iterator[tuple[Window, NDArray[Any]]]:
-    for window in strips(grid):
-        yield window, values[window.row_off : window.row_off + window.height]
+def _properties(source: Product, recipe: Recipe, counts: _Counts) -> dict[str, Any]:
+    """What the product tells of itself: how much was seen, by what means, what is left out."""
+    told: dict[str, Any] = {"valid_share": _share(counts.seen, counts.with_data)}
+    if recipe.network:
+        told |= {
+            "sen4cap:network": recipe.network.id,
+            "sen4cap:angles": str(directions_of(source)),
+            "doubtful_share": _share(counts.doubtful, counts.seen),
+        }
+    if recipe.left_out:
+        told["sen4cap:left_out"] = dict(recipe.left_out)
+    return told
+
+
+def _share(part: int, whole: int) -> float:
+    return round(part / whole, 6) if whole else 0.0
