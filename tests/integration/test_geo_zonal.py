@@ -181,7 +181,7 @@ def test_compute_reduces_what_it_makes_of_the_assets(tmp_path: Path) -> None:
     grid = small_grid(90, 600)
     red, nir = (random_raster(tmp_path / f"{seed}.tif", grid, seed=seed) for seed in (1, 2))
 
-    def ratio(values: Any) -> dict[str, Any]:
+    def ratio(values: Any, _places: Any = None) -> dict[str, Any]:
         return {"ratio": values["nir"] / (np.abs(values["red"]) + np.float32(1))}
 
     with rasterio.open(red) as first, rasterio.open(nir) as second:

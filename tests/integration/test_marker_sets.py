@@ -242,6 +242,31 @@ def test_parcels_only_gives_what_rasters_give_but_for_their_rounding(
     assert not list(alone.archive.rglob("*.TIF"))
 
 
+def test_biophysical_variables_on_parcels_only(ctx: Context, l2a: Product, tmp_path: Path) -> None:
+    """Networks with the angles of each pixel's place, as in the rasters."""
+    held = {asset.name: asset for asset in l2a.assets}
+    told = {"platform": "sentinel-2a", "view:sun_azimuth": 150.0, "view:sun_elevation": 55.0,
+            "view:incidence_angle": 6.0, "view:azimuth": 100.0}  # fmt: skip
+    levels = {"B03": 1500, "B04": 1400, "B05": 2000, "B06": 3500, "B07": 4200, "B8A": 4600,
+              "B11": 3000, "B12": 2100}  # fmt: skip
+    for name, level in levels.items():
+        grid = GRID if name in {"B03", "B04"} else GRID.at(20)
+        noise = RNG.integers(-150, 150, (grid.height, grid.width))
+        path = write_raster(tmp_path / f"green_{name}.tif", grid, (level + noise).astype(np.uint16))
+        held[name] = replace(held["B04"], name=name, href=str(path))
+    whole = replace(l2a, assets=tuple(held.values()), properties=told)
+    step = Step((whole,), "s/l3b/31UDS/20180601T105031", revision="e5" * 16)
+    run(ctx, [l3b.run(ctx, L3bParams(), step)])
+    alone = replace(ctx, archive=ctx.archive.with_name("alone"))
+    product = run(alone, [whole], MarkersParams(parcels_only=True))
+    assert product.properties["markers"] == ["fapar", "fcover", "lai", "ndvi"]
+    for name in product.properties["markers"]:
+        rows, found = table(ctx).read(name), table(alone).read(name)
+        assert found["parcel"].to_list() == rows["parcel"].to_list() == [10, 11, 12, 13]
+        np.testing.assert_allclose(found["mean"], rows["mean"], atol=5.1e-4)
+        assert found["stdev"].max() > 0.005
+
+
 def test_the_rule_of_centres_counts_whole_pixels(ctx: Context, l2a: Product) -> None:
     params = MarkersParams(l2ab04_enabled=True, pixel_rule=PixelRule.CENTRE)
     run(ctx, [l2a], params)

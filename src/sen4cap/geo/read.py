@@ -242,7 +242,7 @@ def sample(dataset: Any, asset: Asset, places: Array) -> Floats:
     UnreadableFile
         If the data are damaged.
     """
-    with _refusing(dataset.name):
+    with refusing(dataset.name):
         found = list(dataset.sample(places, indexes=asset.index, masked=True))
     stored = np.array([item.data[0] for item in found], dataset.dtypes[asset.index - 1])
     known = replace(asset, nodata=_nodata(dataset, asset))

@@ -44,8 +44,18 @@ EACH_CODE = np.arange(256, dtype=np.uint8)[np.newaxis]
 """Every code that a byte can hold, as a raster of one row."""
 FLAGS = np.arange(256) > 0
 """Whether a cell is seen that is flagged by 0 or 1."""
-Compute = Callable[[Values], Values]
-"""Physical values by asset name → values by name of the statistic; equal shapes (cells,)."""
+
+
+class Places(NamedTuple):
+    """Where cells are on their grid, shapes (cells,)."""
+
+    rows: npt.NDArray[np.int32]
+    columns: npt.NDArray[np.int32]
+
+
+Compute = Callable[[Values, Places], Values]
+"""Physical values by asset name, and their places → values by name of the statistic; equal shapes
+(cells,)."""
 Codes = Mapping[str, npt.NDArray[Any]]
 """Class codes by name of the mask, equal shapes (rows, columns)."""
 
@@ -142,7 +152,8 @@ class _Plan:
     def names(self) -> tuple[str, ...]:
         """Names of the statistics."""
         nothing = {asset.name: np.empty(0, np.float32) for asset in self.assets}
-        return tuple(self.compute(nothing) if self.compute else nothing)
+        nowhere = Places(np.empty(0, np.int32), np.empty(0, np.int32))
+        return tuple(self.compute(nothing, nowhere) if self.compute else nothing)
 
 
 class _Cells(NamedTuple):
@@ -284,7 +295,7 @@ def _gathered(
         if hidden is not None:
             found[hidden] = np.nan
         values[reader.asset.name] = found
-    made = plan.compute(values) if plan.compute else values
+    made = plan.compute(values, _places(cells, strip, width)) if plan.compute else values
     owner = strip.parts.owner
     moments = {name: run_moments(start, shares, array) for name, array in made.items()}
     if not plan.quantiles:
@@ -296,6 +307,11 @@ def _gathered(
         _quantiles(plan, ~several, start, shares, made),
         _kept(strip, np.flatnonzero(several), start, shares, made),
     )
+
+
+def _places(cells: npt.NDArray[np.int32], strip: Strip, width: int) -> Places:
+    rows, columns = np.divmod(cells, np.int32(width))
+    return Places(rows + np.int32(strip.first_row), columns)
 
 
 def _quantiles(

@@ -9,7 +9,7 @@ through it strip by strip, the pixels of parcels as flat arrays. It is elementwi
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -64,6 +64,14 @@ class Recipe:
         """Bands to read, sorted."""
         used = {band for index in self.indices for band in index.bands}
         return tuple(sorted(used.union(self.network.bands if self.network else ())))
+
+    def each(self) -> Iterator[tuple[str, Recipe]]:
+        """Each possible variable by id, with a recipe that makes it alone."""
+        for index in self.indices:
+            yield index.id, Recipe((index,), None)
+        if self.network is not None:
+            for name in self.network.outputs:
+                yield name, Recipe((), self.network.only([name]))
 
     def compute(self, bands: Reflectances, angles: Angles = ()) -> Computed:
         """The variables of some pixels.

@@ -69,12 +69,17 @@ def run(ctx: Context, params: L3bParams, step: Step) -> Product:
     InputRefused
         If none of them is possible.
     """
+    from sen4cap.processing.classification import validity_of
+    from sen4cap.processing.decoded import decoded
     from sen4cap.processors.l3b import rasters
 
-    (source,) = step.inputs
-    recipe = _recipe(params, source)
+    (given,) = step.inputs
+    recipe = _recipe(params, given)
     if not recipe.variables:
-        raise InputRefused(_refusal(source, recipe))
+        raise InputRefused(_refusal(given, recipe))
+    validity = validity_of(given)
+    masks = [mask.name for mask in validity.masks] if validity else []
+    source = decoded(ctx, given, {*recipe.bands, *masks})
     tag = f"A{source.start:%Y%m%dT%H%M%S}_T{source.grid}_r{step.revision[:8]}"
     name = f"S2AGRI_L3B_PRD_S{ctx.site.short_name}_{tag}"
     assets, found = rasters.write(ctx, source, recipe, params, name, tag)

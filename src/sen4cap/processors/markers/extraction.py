@@ -17,7 +17,7 @@ of them are of an earlier one.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -30,12 +30,19 @@ from numpy.typing import NDArray
 from sen4cap.domain import Asset, Grid, PixelRule, Product, ProductType, finest, revision_of
 from sen4cap.geo.coverage import CoverageIndex
 from sen4cap.geo.raster import grid_of
-from sen4cap.geo.zonal import Statistics, Visible, parcel_statistics
+from sen4cap.geo.zonal import (
+    Compute,
+    Places,
+    Statistics,
+    Values,
+    Visible,
+    parcel_statistics,
+)
 from sen4cap.processing import Context, Progress
 from sen4cap.processing.acquisition import acquisition_properties
 from sen4cap.processing.marker_table import MarkerTable
 from sen4cap.processors.markers.homes import Homes
-from sen4cap.processors.markers.layers import Layer, Values, Variable
+from sen4cap.processors.markers.layers import Layer, Pixels, Variable
 
 PARQUET = "application/vnd.apache.parquet"
 ORBIT = "sat:relative_orbit"
@@ -213,7 +220,7 @@ def _read(
         raster,
         [assets[name] for name in sorted(assets)],
         visible=_visible(first.layer, raster),
-        compute=_compute(tuple(variables.values())),
+        compute=_compute(raster, tuple(variables.values())),
         quantiles=tuple(task.quantiles.values()),
         cores=ctx.cores,
         progress=progress,
@@ -221,14 +228,15 @@ def _read(
     return index, statistics
 
 
-def _compute(variables: Sequence[Variable]) -> Callable[[Values], Values] | None:
+def _compute(raster: Grid, variables: Sequence[Variable]) -> Compute | None:
     """What makes the variables; None where all are rasters that are taken as they are."""
     if not any(item.make for item in variables):
         return None
 
-    def made(values: Values) -> Values:
+    def made(values: Values, places: Places) -> Values:
+        pixels = Pixels(values, raster, places)
         return {
-            item.name: item.make(values) if item.make else values[item.assets[0].name]
+            item.name: item.make(pixels) if item.make else values[item.assets[0].name]
             for item in variables
         }
 

@@ -9,22 +9,31 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cached_property, partial
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sen4cap.domain import Asset, Product, ProductType, Role
-from sen4cap.geo.zonal import Statistics
-from sen4cap.kernels.indices import SpectralIndex, evaluate
+from sen4cap.domain import Asset, Grid, Product, ProductType, Role
+from sen4cap.geo.angles import Cosines
+from sen4cap.geo.zonal import Places, Statistics, Values
 from sen4cap.processing.classification import Validity, validity_of
+from sen4cap.processing.directions import cosines_of
+from sen4cap.processing.variables import Recipe, recipe_of
 from sen4cap.processors.markers.params import Averaging, MarkersParams
 
 POLARISATIONS = ("VV", "VH")
 BASELINE = "sen4cap:baseline_days"
 
-Values = Mapping[str, NDArray[np.float32]]
-"""Physical values of cells by name of the asset."""
+
+@dataclass(frozen=True)
+class Pixels:
+    """Some pixels of an acquisition."""
+
+    values: Values
+    """Physical values by name of the asset, shapes (pixels,)."""
+    grid: Grid
+    places: Places
 
 
 @dataclass(frozen=True)
@@ -35,8 +44,8 @@ class Variable:
     """Unique in its product; of a raster that is taken as it is, the name of its asset."""
     assets: tuple[Asset, ...]
     """What is read for it."""
-    make: Callable[[Values], NDArray[np.float32]] | None = None
-    """Values of the assets → its own; None where a raster is taken as it is."""
+    make: Callable[[Pixels], NDArray[np.float32]] | None = None
+    """Pixels → its values, shape (pixels,); None where a raster is taken as it is."""
 
 
 @dataclass(frozen=True)
@@ -94,14 +103,31 @@ def _of_l2a(params: MarkersParams, product: Product) -> Iterator[Layer]:
     for name in params.bands:
         if name in bands:
             yield replace(whole, marker=name.lower(), variables=(Variable(name, (bands[name],)),))
-    for index in params.computed if params.parcels_only else ():
-        if bands.keys() >= set(index.bands):
-            yield replace(whole, marker=index.id, variables=(_computed(index, bands),))
+    if params.parcels_only:
+        angles = _Angles(product)
+        for name, alone in recipe_of(product, params.indices, params.model).each():
+            assets = tuple(bands[band] for band in alone.bands)
+            variable = Variable(name, assets, partial(_computed, alone, angles))
+            yield replace(whole, marker=name, variables=(variable,), setting=params.model.value)
 
 
-def _computed(index: SpectralIndex, bands: Mapping[str, Asset]) -> Variable:
-    assets = tuple(bands[name] for name in index.bands)
-    return Variable(index.id, assets, partial(evaluate, index))
+@dataclass(frozen=True, eq=False)
+class _Angles:
+    """Sun and view of a product, read when they are needed and once."""
+
+    product: Product
+
+    @cached_property
+    def cosines(self) -> Cosines:
+        return cosines_of(self.product)
+
+
+def _computed(recipe: Recipe, angles: _Angles, pixels: Pixels) -> NDArray[np.float32]:
+    """The one variable of a recipe."""
+    needed = recipe.network is not None
+    cosines = angles.cosines.at_pixels(pixels.grid, *pixels.places) if needed else ()
+    [values] = recipe.compute(pixels.values, tuple(cosines)).values.values()
+    return values
 
 
 def _of_backscatter(params: MarkersParams, product: Product) -> Iterator[Layer]:
@@ -124,9 +150,9 @@ def _backscatter(asset: Asset, averaging: Averaging) -> Variable:
     return Variable(asset.name, (asset,), make)
 
 
-def _decibels(name: str, values: Values) -> NDArray[np.float32]:
+def _decibels(name: str, pixels: Pixels) -> NDArray[np.float32]:
     """10·log10 of linear power; missing where it is not above 0."""
-    power = values[name]
+    power = pixels.values[name]
     with np.errstate(divide="ignore", invalid="ignore"):
         return np.where(power > 0, 10 * np.log10(power), np.float32(np.nan)).astype(np.float32)
 

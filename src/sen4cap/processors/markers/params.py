@@ -5,8 +5,9 @@ from __future__ import annotations
 from enum import StrEnum
 
 from sen4cap.domain import PixelRule
-from sen4cap.kernels.indices import INDICES, SpectralIndex
+from sen4cap.kernels.indices import INDICES
 from sen4cap.processing import Params, parameter
+from sen4cap.processing.networks import Model
 
 NAMED_INDICES = ("ndvi", "lai", "fapar", "fcover", "ndwi", "brightness")
 BANDS = ("B02", "B03", "B04", "B05", "B06", "B07", "B08", "B8A", "B11", "B12")
@@ -84,6 +85,12 @@ class MarkersParams(Params):
         description="Compute indices and biophysical variables from L2A products on the pixels of "
         "parcels alone: no L3B raster is needed or kept.",
     )
+    model: Model = parameter(
+        Model.S2TOOLBOX,
+        title="Networks",
+        description="Family of networks for biophysical variables that are computed on parcels.",
+        advanced=True,
+    )
     pixel_rule: PixelRule = parameter(
         PixelRule.EXACT,
         title="Pixel rule",
@@ -116,11 +123,6 @@ class MarkersParams(Params):
         named = (name for name in NAMED_INDICES if getattr(self, f"{name}_enabled"))
         others = (name for name in INDICES if name not in NAMED_INDICES)
         return (*named, *(others if self.other_indices_enabled else ()))
-
-    @property
-    def computed(self) -> tuple[SpectralIndex, ...]:
-        """Wanted indices, as they are computed from bands."""
-        return tuple(INDICES[name] for name in self.indices if name in INDICES)
 
     @property
     def bands(self) -> tuple[str, ...]:
