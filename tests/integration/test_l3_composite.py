@@ -95,6 +95,16 @@ def test_mean_by_hand(ctx: Context, june: list[Product]) -> None:
     assert stored(product, "lai_count") == [2, 0, 0, 1, 1, 0]
 
 
+def test_a_variable_keeps_the_steps_in_which_it_is_stored(ctx: Context, tmp_path: Path) -> None:
+    """Chlorophyll is held in tenths: thousandths would end at 32.767."""
+    asset = replace(raster(tmp_path, "ccc", MIDDLE, [2153, N, 6000, 0, N, N]), scale=0.1)
+    product = run(ctx, [l3b(MIDDLE, asset)])
+    assert stored(product, "ccc") == [2153, N, 6000, 0, N, N]
+    assert product.asset("ccc").scale == 0.1
+    with rasterio.open(product.asset("ccc").href) as dataset:
+        assert dataset.scales == (0.1,)
+
+
 def test_best_by_hand(ctx: Context, june: list[Product]) -> None:
     """Of the two dates that are as far from the middle the earlier is taken."""
     product = run(ctx, june, method="best")

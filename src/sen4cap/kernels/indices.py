@@ -45,6 +45,8 @@ class SpectralIndex:
     """Upper end of them."""
     reference: str
     """Paper that defines it."""
+    scale: float = 0.001
+    """Step in which integers hold it."""
 
 
 def evaluate(index: SpectralIndex, bands: Mapping[str, Reflectance]) -> Reflectance:

@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import IntFlag
 
+from sen4cap.kernels.indices import INDICES, SpectralIndex
+
 MISSING = 255
 """In place of flags where there is no value."""
 
@@ -60,4 +62,7 @@ VARIABLES: Mapping[str, Variable] = {
         Variable("cwc", "water content of the canopy", "g cm-2", 0.0, 0.55, 0.0001),
     )
 }
-"""All variables by id."""
+"""All biophysical variables by id."""
+
+TABLE: Mapping[str, SpectralIndex | Variable] = {**INDICES, **VARIABLES}
+"""Indices and biophysical variables: all that L3B makes, by id."""

@@ -31,24 +31,24 @@ from sen4cap.geo.raster import (
     write_quicklook,
 )
 from sen4cap.kernels.compositing import Composite, add, add_greater, add_missing, date_weight
-from sen4cap.kernels.indices import INDICES
+from sen4cap.kernels.variables import TABLE
 from sen4cap.processing import Context, Progress, Step, sweep
 from sen4cap.processing.period import SECOND, period_of
-from sen4cap.processing.thousandths import COG, COLOURS, NODATA, SCALE, thousandths
+from sen4cap.processing.scaled import COG, COLOURS, NODATA, scaled
 from sen4cap.processors.l3_composite.params import CompositeParams, Method
 from sen4cap.processors.l3_composite.steps import wanted
 
 COUNT, DAY = "count", "doy"
 """Kinds of rasters beside the values, as the names of their assets end."""
 FORMATS: dict[str, dict[str, Any]] = {
-    "": {"dtype": "int16", "nodata": NODATA, "scale": SCALE},
+    "": {"dtype": "int16", "nodata": NODATA},
     COUNT: {"dtype": "uint8", "nodata": None, "resampling": "nearest"},
     DAY: {"dtype": "uint16", "nodata": 0.0, "resampling": "nearest"},
 }
 """How each kind is written; the values themselves have no ending."""
 TEXTS = {"": "{method} of {name}", COUNT: "valid dates of {name}", DAY: "day of the year of {name}"}
-LEAF_AREA = (0.0, 6.0)
-"""Ends of the colours of LAI."""
+OTHER = 0.001
+"""Step of the values of what L3B does not make."""
 
 
 @dataclass(frozen=True)
@@ -72,6 +72,15 @@ class Work:
     """In the order in which they are taken in."""
     method: Method
     grid: Grid
+
+    @property
+    def scale(self) -> float:
+        """Step in which its values are stored, as in the L3B products."""
+        return TABLE[self.name].scale if self.name in TABLE else OTHER
+
+    def format(self, kind: str) -> dict[str, Any]:
+        """How a kind of its rasters is written."""
+        return FORMATS[kind] if kind else {**FORMATS[kind], "scale": self.scale}
 
     @property
     def kinds(self) -> tuple[str, ...]:
@@ -144,7 +153,7 @@ def _href(folder: Path, content: str, tag: str, extension: str) -> str:
 
 def _assets(folder: Path, work: Work, tag: str) -> Iterator[Asset]:
     for kind in work.kinds:
-        name, form = _named(work.name, kind), FORMATS[kind]
+        name, form = _named(work.name, kind), work.format(kind)
         href = _href(folder, f"S{name.upper()}", tag, "TIF")
         role = Role.MASK if kind == COUNT else Role.DATA
         yield Asset(name, href, role, COG, scale=form.get("scale", 1.0), nodata=form["nodata"])
@@ -188,7 +197,7 @@ def _strip(work: Work, folder: Path, window: Window) -> int:
             values = read_physical(dataset, layer.asset, work.grid, window)
         _take(so_far, values, layer, work.method)
     stored: dict[str, NDArray[Any]] = {
-        "": thousandths(so_far.value),
+        "": scaled(so_far.value, work.scale),
         COUNT: so_far.seen,
         DAY: so_far.day,
     }
@@ -214,14 +223,12 @@ def _write(work: Work, folder: Path, paths: dict[str, Path], kind: str) -> None:
     blocks = ((window, np.load(_spooled(folder, kind, window))) for window in strips(work.grid))
     path = paths[_named(work.name, kind)]
     told = TEXTS[kind].format(name=work.name, method=work.method)
-    write_cog(path, work.grid, blocks, description=told, **FORMATS[kind])
+    write_cog(path, work.grid, blocks, description=told, **work.format(kind))
 
 
 def _picture(paths: dict[str, Path], work: Work, asset: Asset) -> None:
-    """A small picture of the first asset, in the colours of its index."""
-    index = INDICES.get(work.name)
-    low, high = (index.low, index.high) if index else (0.0, 1.0)
-    if work.name == "lai":
-        low, high = LEAF_AREA
+    """A small picture of the first asset, in the colours of its variable."""
+    known = TABLE.get(work.name)
+    low, high = (known.low, known.high) if known else (0.0, 1.0)
     shown = replace(asset, href=str(paths[asset.name]))
     write_quicklook(paths["quicklook"], work.grid, shown, vmin=low, vmax=high, colours=COLOURS)

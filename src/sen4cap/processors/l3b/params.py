@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from enum import IntEnum, StrEnum
 
-from sen4cap.kernels.indices import INDICES, SpectralIndex
-from sen4cap.kernels.variables import VARIABLES, Variable
+from sen4cap.kernels.variables import TABLE
 from sen4cap.processing import Params, parameter
 from sen4cap.processing.networks import Model
-
-TABLE: Mapping[str, SpectralIndex | Variable] = {**INDICES, **VARIABLES}
-"""All that can be switched on, by id."""
 
 
 class Resolution(IntEnum):

@@ -28,16 +28,15 @@ from sen4cap.kernels.validity import Flag
 from sen4cap.kernels.variables import MISSING, VARIABLES, Variable
 from sen4cap.processing import Context, Progress, sweep
 from sen4cap.processing.directions import directions_of
+from sen4cap.processing.scaled import COG, COLOURS, NODATA
 from sen4cap.processing.variables import Recipe
 from sen4cap.processors.l3b.params import L3bParams, Storage
 from sen4cap.processors.l3b.scene import Opened, Piece, Scene, opened, scene_of
 
-SCALE, NODATA = 0.001, -10000.0
 WORKERS = 4
 """Most threads: each holds a strip of all bands."""
 COLUMNS = 4096
 """Of a part of a strip: eight blocks of our rasters."""
-COG = "image/tiff; application=geotiff; profile=cloud-optimized"
 SUFFIXES = {
     "brightness": "SBRIGHT",
     "status": "MMONODFLG",
@@ -46,8 +45,6 @@ SUFFIXES = {
     **{name: f"S{name.upper()}MONO" for name in ("lai", "fapar", "fcover", "ccc", "cwc")},
 }
 """Short names in file names, where they are not `S` and the index in capitals."""
-COLOURS = ((165, 0, 38), (253, 174, 97), (255, 255, 191), (166, 217, 106), (0, 104, 55))
-"""Red over yellow to green, after ColorBrewer RdYlGn."""
 STATUS = "0 land, 1 water, 3 snow, 4 cloud or shadow, 5 saturated"
 DOMAIN = (
     "bits: 1 spectrum outside the domain, 2 and 4 set to minimum and maximum, 8 and 16 the same "
@@ -126,13 +123,11 @@ def _layers(recipe: Recipe, params: L3bParams) -> tuple[Layer, ...]:
 
 def _described(item: Any, network: Network | None, storage: Storage) -> Described:
     tags = {"reference": item.reference}
-    scale = SCALE
     if isinstance(item, Variable) and network:
         tags |= {"network": network.id, "unit": item.unit}
-        scale = item.scale
     if storage is Storage.FLOAT32:
         return Described(float("nan"), description=item.title, tags=tags)
-    return Described(NODATA, scale, description=item.title, tags=tags)
+    return Described(NODATA, item.scale, description=item.title, tags=tags)
 
 
 def _assets(folder: Path, layers: Sequence[Layer], tag: str) -> Iterator[Asset]:

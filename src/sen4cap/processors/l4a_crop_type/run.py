@@ -18,6 +18,7 @@ from sen4cap.errors import NoInput
 from sen4cap.processing import Context, Step
 from sen4cap.processing.homes import parcel_homes
 from sen4cap.processing.marker_table import MarkerTable, acquisitions_of
+from sen4cap.processing.period import period_of
 from sen4cap.processors.l4a_crop_type.declarations import declared_parcels, mark
 from sen4cap.processors.l4a_crop_type.features import Features, season_features
 from sen4cap.processors.l4a_crop_type.model import Sample, out_of_fold
@@ -25,7 +26,6 @@ from sen4cap.processors.l4a_crop_type.outputs import Classes, crop_table, write_
 from sen4cap.processors.l4a_crop_type.params import ID, VERSION, CropTypeParams, Mode
 from sen4cap.processors.l4a_crop_type.scores import Judged, agreement
 from sen4cap.processors.l4a_crop_type.selection import choose, sample_of
-from sen4cap.processors.l4a_crop_type.steps import period_of
 
 REPORTED = ("overall_accuracy", "kappa", "parcels", "reasons")
 """Figures that stand in the catalog too."""

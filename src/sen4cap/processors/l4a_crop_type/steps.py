@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 from sen4cap.domain import Product, ProductType, slot_of
 from sen4cap.processing import Scope, Step
@@ -28,12 +28,3 @@ def select(_params: CropTypeParams, scope: Scope, products: Sequence[Product]) -
     last = scope.end - timedelta(seconds=1)
     slot = slot_of(scope.site, ProductType.L4A, "", scope.start, last, scope.season)
     return (Step(tuple(sorted(inputs, key=lambda product: product.name)), slot),)
-
-
-def period_of(slot: str) -> tuple[datetime, datetime]:
-    """First and last second of the period of a slot that `select` made; UTC."""
-    first, last = (
-        datetime.strptime(stamp, "%Y%m%dT%H%M%S").replace(tzinfo=UTC)
-        for stamp in slot.split("/")[3].split("_")
-    )
-    return first, last
