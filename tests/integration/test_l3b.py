@@ -11,10 +11,10 @@ import pytest
 import rasterio
 
 from sen4cap.domain import Asset, Grid, Product, ProductType, Role, Season, Site
-from sen4cap.errors import NoInput, UnreadableFile
+from sen4cap.errors import UnreadableFile
 from sen4cap.kernels.validity import OBSERVED_CLASSES, from_scl
 from sen4cap.processing import Context, Scope, Step, config_metadata, validate
-from sen4cap.processors.l3b import L3bParams, processor, select
+from sen4cap.processors.l3b import L3bParams, processor, refusal, select
 from sen4cap.testing.rasters import small_grid, write_raster
 
 TIME = datetime(2017, 7, 17, 10, 50, 31, tzinfo=UTC)
@@ -175,8 +175,10 @@ def test_selection(scene: Product) -> None:
     products = [late, scene, bare]
     (step,) = select(L3bParams(), SCOPE, products)
     assert step == Step((scene,), "s/l3b/31UDS/20170717T105031")
-    with pytest.raises(NoInput, match=r"'L2A_1': it lacks B03, .* for lai, fapar, fcover. Ingest"):
-        select(L3bParams(produce_ndvi=False), SCOPE, products)
+    assert select(L3bParams(produce_ndvi=False), SCOPE, products) == ()
+    told = refusal(L3bParams(produce_ndvi=False), SCOPE, [scene])
+    assert told.startswith("Nothing that is switched on can be made of 'L2A_1': it lacks B03, B05")
+    assert refusal(L3bParams(), SCOPE, [late]) == ""
     assert len(select(L3bParams(tiles_filter="T31UDS, demarke"), SCOPE, products)) == 1
     assert select(L3bParams(tiles_filter="31UES"), SCOPE, products) == ()
 

@@ -174,12 +174,17 @@ def _plan(
         {product.slot: product for product in standing},
     )
     if planned.is_empty:
-        wanted = " or ".join(f"'{kind}'" for kind in chosen.consumes)
-        raise NoInput(
-            f"Season '{scope.season}' of site '{site}' has no product of type {wanted} that "
-            f"'{chosen.id}' can use: ingest or make some first ('sen4cap product list')."
-        )
+        told = chosen.refusal(used, scope, products) if chosen.refusal else ""
+        raise NoInput(told or _nothing(chosen, scope))
     return planned
+
+
+def _nothing(chosen: Processor, scope: Scope) -> str:
+    wanted = " or ".join(f"'{kind}'" for kind in chosen.consumes)
+    return (
+        f"Season '{scope.season}' of site '{scope.site}' has no product of type {wanted} that "
+        f"'{chosen.id}' can use: ingest or make some first ('sen4cap product list')."
+    )
 
 
 def _surroundings(chosen: Processor, context: Context) -> Sequence[Any]:

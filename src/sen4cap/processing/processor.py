@@ -48,6 +48,7 @@ class Scope:
 
 Select = Callable[[Any, Scope, Sequence[Product]], Sequence[Step]]
 Run = Callable[["Context", Any, Step], Product]
+Refusal = Callable[[Any, Scope, Sequence[Product]], str]
 Finish = Callable[["Context", Any], None]
 
 
@@ -76,6 +77,9 @@ class Processor:
     """Whether its steps read the crop look-up table."""
     per_season: bool = True
     """Whether its products belong to a season; a raster of an acquisition belongs to none."""
+    refusal: Refusal | None = None
+    """As `select`, where that finds nothing → why, one sentence; empty where there is no more to
+    say than that there is nothing. Pure."""
     finish: Finish | None = None
     """(context, params): tidying once all steps of a job are done; changes no result."""
     pool: str = ""

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from sen4cap.domain import Product, ProductType, slot_of
-from sen4cap.errors import InputRefused, NoInput
+from sen4cap.errors import InputRefused
 from sen4cap.processing import Context, Processor, Scope, Step
 from sen4cap.processing.acquisition import acquisition_properties
 from sen4cap.processors.l3b.params import L3bParams, Resolution, Storage, tile_code
@@ -14,31 +14,32 @@ from sen4cap.processors.l3b.params import L3bParams, Resolution, Storage, tile_c
 if TYPE_CHECKING:
     from sen4cap.processing.variables import Recipe
 
-__all__ = ["L3bParams", "Resolution", "Storage", "processor", "run", "select"]
+__all__ = ["L3bParams", "Resolution", "Storage", "processor", "refusal", "run", "select"]
 
 
 def select(params: L3bParams, scope: Scope, products: Sequence[Product]) -> Sequence[Step]:
-    """One step per L2A product of the season and the tiles of which a wanted variable is possible.
+    """One step per L2A product, of the season and the tiles, that gives a wanted variable."""
+    return tuple(
+        Step((item,), slot_of(scope.site, ProductType.L3B, item.grid, item.start, item.end))
+        for item in _sources(params, scope, products)
+        if _recipe(params, item).variables
+    )
 
-    Raises
-    ------
-    NoInput
-        If there are such products and nothing wanted is possible of any.
-    """
-    sources = [
+
+def refusal(params: L3bParams, scope: Scope, products: Sequence[Product]) -> str:
+    """What the first L2A product lacks for all that is wanted; empty where there is none."""
+    sources = _sources(params, scope, products)
+    return _refusal(sources[0], _recipe(params, sources[0])) if sources else ""
+
+
+def _sources(params: L3bParams, scope: Scope, products: Sequence[Product]) -> list[Product]:
+    return [
         item
         for item in sorted(products, key=lambda item: item.name)
         if item.type == ProductType.L2A
         and scope.start <= item.start < scope.end
         and (not params.tiles or tile_code(item.grid) in params.tiles)
     ]
-    usable = [item for item in sources if _recipe(params, item).variables]
-    if sources and not usable:
-        raise NoInput(_refusal(sources[0], _recipe(params, sources[0])))
-    return tuple(
-        Step((item,), slot_of(scope.site, ProductType.L3B, item.grid, item.start, item.end))
-        for item in usable
-    )
 
 
 def _recipe(params: L3bParams, product: Product) -> Recipe:
@@ -113,6 +114,7 @@ processor = Processor(
     needs_parcels=False,
     per_season=False,
     select=select,
+    refusal=refusal,
     run=run,
     triggered_by=(ProductType.L2A,),
 )
