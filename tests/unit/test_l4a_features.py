@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from sen4cap.domain import Season
+from sen4cap.domain import Season, Sensor
 from sen4cap.errors import NoInput
 from sen4cap.processing.marker_table import MarkerTable
 from sen4cap.processors.l4a_crop_type import features as module
@@ -109,6 +109,23 @@ def test_columns_hold_no_year() -> None:
 def test_pixels_are_those_of_sentinel_2(tmp_path: Path) -> None:
     found = season_features(table(tmp_path), SEASON, SEEN, HOMES, frozenset())
     assert np.isnan(found.pixels).all()
+
+
+def test_sensors_are_told_apart_where_their_grids_bear_one_name(tmp_path: Path) -> None:
+    """Backscatter of 99 pixels on the grid `g`, which both sensors have."""
+    store = table(tmp_path)
+    rows = pl.read_parquet(next((tmp_path / "ndvi").glob("*.parquet")))
+    store.append("amp_vv", rows.with_columns(count=pl.lit(99.0)), name="radar")
+
+    def names(*sensors: Sensor) -> set[str]:
+        found = season_features(store, SEASON, SEEN, HOMES, frozenset({"g"}), sensors)
+        return {name.rpartition("_count")[0] for name in found.names if name.endswith("_count")}
+
+    assert names(Sensor.S1, Sensor.S2) == {"amp_vv", "ndvi"}
+    assert names(Sensor.S1) == {"amp_vv"}
+    assert names(Sensor.S2) == {"ndvi"}
+    both = season_features(store, SEASON, SEEN, HOMES, frozenset({"g"}))
+    np.testing.assert_array_equal(both.pixels, np.array([20, 2, np.nan], np.float32))
 
 
 def test_no_markers_are_refused(tmp_path: Path) -> None:

@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from sen4cap.processing.marker_table import MarkerTable
     from sen4cap.processing.signals import SignalColumns
 
-RADAR = ("amp_", "cohe_")
-"""Begin the names of radar markers."""
 PROCESSOR = "import/1"
 SHOWN = 5
 
@@ -141,6 +139,8 @@ def _declare(system: System, when: Season, names: Sequence[str]) -> None:
 def _placed(system: System, when: Season, rows: pl.DataFrame) -> pl.DataFrame:
     """Rows with `NewID`, geometry hash and home grid of their parcels; no grid is an empty one."""
     import polars as pl
+
+    from sen4cap.processing.marker_table import RADAR
 
     known = system.store.parcels.identities(when.site, when.year).parcels
     by_number = known.select(pl.col("NewID").cast(pl.String).alias("parcel"), "NewID")

@@ -11,6 +11,9 @@ import typer
 from sen4cap.cli.output import AsJson, emit, progress_bar, table
 
 if TYPE_CHECKING:
+    import polars as pl
+    from rich.table import Table
+
     from sen4cap.app.markers import Box
 
 app = typer.Typer(help="Statistics of parcels: series and tables.", no_args_is_help=True)
@@ -64,6 +67,11 @@ def query(
             {"rows": rows.height, "path": str(out)}, as_json, f"Wrote {rows.height} rows to {out}."
         )
         return
+    emit(rows.to_dicts() if as_json else None, as_json, _shown(rows))
+
+
+def _shown(rows: pl.DataFrame) -> Table:
+    """The first rows for people."""
     columns = ["marker", "parcel", "time", "orbit", "mean", "stdev", "count", "valid", "stale"]
     lines = [
         (
@@ -79,9 +87,9 @@ def query(
         )
         for row in rows.head(SHOWN).iter_rows(named=True)
     ]
-    more = rows.height - len(lines)
+    more = rows.height > SHOWN
     title = f"The first {SHOWN} of {rows.height:,} rows: --json or --out give all." if more else ""
-    emit(rows.to_dicts() if as_json else None, as_json, table(columns, lines, title))
+    return table(columns, lines, title)
 
 
 @app.command("parcels")

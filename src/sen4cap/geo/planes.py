@@ -19,7 +19,14 @@ from rasterio.windows import Window
 
 from sen4cap.domain import Asset, Grid
 from sen4cap.geo.crs import same
-from sen4cap.geo.read import STRIP_ROWS, read_codes, read_physical, refusing, stored_grid
+from sen4cap.geo.read import (
+    STRIP_ROWS,
+    read_codes,
+    read_physical,
+    refusing,
+    stored_grid,
+    to_physical,
+)
 from sen4cap.kernels.zonal import Plane, gather
 
 DIRECT = frozenset({"uint8", "int8", "uint16", "int16", "int32", "uint32", "float32", "float64"})
@@ -121,13 +128,7 @@ class StripReader:
         if not self.is_direct:
             return gather(cells, self.grid.width, self.physical(first_row))
         stored = gather(cells, self.grid.width, self.stored(first_row, columns))
-        values = stored.astype(np.float32)
-        values[stored == self.nodata] = np.nan
-        if self.asset.scale != 1.0:
-            values *= np.float32(self.asset.scale)
-        if self.asset.offset:
-            values += np.float32(self.asset.offset)
-        return values
+        return to_physical(stored, stored == self.nodata, self.asset)
 
     def codes(self, window: Window) -> Array:
         """Class codes of a window of the grid, which may leave it; 0 outside."""

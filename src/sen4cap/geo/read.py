@@ -270,15 +270,13 @@ def read_overview(dataset: Any, asset: Asset, size: int) -> Floats:
 
 def _physical(dataset: Any, asset: Asset, stored: Array, **part: Any) -> Floats:
     """Physical values of stored ones; `part` says what was read, for the file's mask."""
-    nodata = _nodata(dataset, asset)
-    if stored.size >= LARGE and stored.dtype.kind in "iu" and float(nodata or 0).is_integer():
-        from sen4cap.kernels.stored import physical
+    return to_physical(stored, _missing(dataset, asset, stored, **part), asset)
 
-        if nodata is not None or _is_all_valid(dataset, asset):
-            code = None if nodata is None else int(nodata)
-            return physical(stored, code, asset.scale, asset.offset)
+
+def to_physical(stored: Array, missing: Array, asset: Asset) -> Floats:
+    """Physical values of stored ones, shape as both; NaN where `missing`."""
     values = stored.astype(np.float32)
-    values[_missing(dataset, asset, stored, **part)] = np.nan
+    values[missing] = np.nan
     if asset.scale != 1.0:
         values *= np.float32(asset.scale)
     if asset.offset:

@@ -51,6 +51,8 @@ SCHEMA: dict[str, pl.DataType] = {
 the row was extracted for, `product` the raster product it is from, `revision` (8 hex digits) what
 it was made from and how: the revision of the raster and the settings of the extraction."""
 
+RADAR = ("amp_", "cohe_")
+"""Begin the names of radar markers: backscatter and coherence."""
 OBSERVATION = ("parcel", "time", "orbit")
 """What there is one current row of."""
 COLUMNS = (*SCHEMA, "stale")
@@ -62,6 +64,12 @@ FOLDER = ProductType.MARKERS.value
 ROW_GROUP = 100_000
 ROWS_PER_FILE = 5_000_000
 ATTEMPTS = 3
+
+
+def is_radar(marker: str) -> bool:
+    """Whether a marker is of radar, by its name; the grids of the two may bear the same names."""
+    return marker.startswith(RADAR)
+
 
 Query = Callable[[pl.LazyFrame], pl.LazyFrame]
 

@@ -9,7 +9,7 @@ season, about 330 bytes over a year; the rows of one marker are read for `CHUNK`
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from functools import partial
 
@@ -17,10 +17,10 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from sen4cap.domain import Season
+from sen4cap.domain import Season, Sensor
 from sen4cap.errors import NoInput
 from sen4cap.kernels.features import SEASON_STATISTICS, period_means, season_statistics
-from sen4cap.processing.marker_table import MarkerTable
+from sen4cap.processing.marker_table import MarkerTable, is_radar
 
 Floats = NDArray[np.float32]
 
@@ -60,6 +60,7 @@ def season_features(
     acquisitions: pl.DataFrame,
     homes: pl.DataFrame,
     optical: frozenset[str],
+    sensors: Collection[Sensor] = tuple(Sensor),
 ) -> Features:
     """Features of the parcels of `homes`, sorted by parcel.
 
@@ -75,6 +76,9 @@ def season_features(
     optical
         Names of the grids of Sentinel-2.
 
+    sensors
+        Those whose markers are taken.
+
     Raises
     ------
     NoInput
@@ -87,7 +91,11 @@ def season_features(
         return table.read(marker, homes.filter(inside), acquisitions, columns=COLUMNS)
 
     markers = {
-        name: _marker(partial(rows, name), season, parcels, optical) for name in table.markers()
+        name: _marker(
+            partial(rows, name), season, parcels, frozenset() if is_radar(name) else optical
+        )
+        for name in table.markers()
+        if (Sensor.S1 if is_radar(name) else Sensor.S2) in sensors
     }
     found = {name: marker for name, marker in markers.items() if _seen(marker).any()}
     if not found:

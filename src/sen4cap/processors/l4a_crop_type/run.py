@@ -83,7 +83,7 @@ def prepare(ctx: Context, params: CropTypeParams, inputs: Sequence[Product]) -> 
     candidates = parcels[candidate]
     ctx.progress(0.1, "features")
     numbers = pl.DataFrame({"parcel": candidates["NewID"].to_numpy(np.int64)})
-    features = _features(ctx, inputs, homes.join(numbers, on="parcel", how="semi"))
+    features = _features(ctx, params, inputs, homes.join(numbers, on="parcel", how="semi"))
     chosen = choose(candidates["CT_decl"].to_numpy(np.int64), features, params)
     parcels.loc[candidate, "reason"] = chosen.reason
     sample, classes = sample_of(candidates, features, chosen, params)
@@ -117,10 +117,13 @@ def _located(parcels: gpd.GeoDataFrame, homes: pl.DataFrame) -> NDArray[np.str_]
     return reason
 
 
-def _features(ctx: Context, inputs: Sequence[Product], homes: pl.DataFrame) -> Features:
+def _features(
+    ctx: Context, params: CropTypeParams, inputs: Sequence[Product], homes: pl.DataFrame
+) -> Features:
     table = MarkerTable.of(ctx.archive, ctx.season)
     optical = frozenset(grid.name for grid in ctx.sensor_grids(Sensor.S2))
-    return season_features(table, ctx.season, acquisitions_of(inputs), homes, optical)
+    seen, sensors = acquisitions_of(inputs), SENSORS[params.mode]
+    return season_features(table, ctx.season, seen, homes, optical, sensors)
 
 
 def _document(
