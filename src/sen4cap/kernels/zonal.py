@@ -164,15 +164,14 @@ def merge(total: Moments, positions: npt.NDArray[np.int32], part: Moments) -> No
 
     `positions` holds no value twice, shape as `part`.
     """
-    weight, mean, squares, low, high = (item[positions] for item in total)
-    both = weight + part.weight
-    delta = part.mean - mean
-    share = np.divide(part.weight, both, out=np.zeros_like(both), where=both > 0)
-    total.weight[positions] = both
-    total.mean[positions] = mean + delta * share
-    total.squares[positions] = squares + part.squares + delta * delta * weight * share
-    total.low[positions] = np.minimum(low, part.low)
-    total.high[positions] = np.maximum(high, part.high)
+    _merge(total, positions, part)
+
+
+@njit(nogil=True, cache=True)
+def _merge(total: Moments, positions: npt.NDArray[np.int32], part: Moments) -> None:
+    for number in range(len(positions)):
+        at = positions[number]
+        _write(total, at, _merged(_read(total, at), _read(part, number)))
 
 
 @njit(nogil=True, cache=True)
@@ -280,6 +279,17 @@ def _merged(one: Numbers, other: Numbers) -> Numbers:
     squares = one[2] + other[2] + delta * delta * one[0] * share
     mean = one[1] + delta * share if one[0] > 0 else other[1]
     return weight, mean, squares, min(one[3], other[3]), max(one[4], other[4])
+
+
+@njit(nogil=True, cache=True)
+def _read(moments: Moments, position: int) -> Numbers:
+    return (
+        moments.weight[position],
+        moments.mean[position],
+        moments.squares[position],
+        moments.low[position],
+        moments.high[position],
+    )
 
 
 @njit(nogil=True, cache=True)
