@@ -129,8 +129,8 @@ def blockwise(product: Product, folder: Path, grid: Grid, threads: int) -> None:
 
 
 def parts(strip: Window) -> Iterator[Window]:
-    for left in range(0, strip.width, 4096):
-        yield Window(left, strip.row_off, min(4096, strip.width - left), strip.height)
+    for left in range(0, strip.width, 2048):
+        yield Window(left, strip.row_off, min(2048, strip.width - left), strip.height)
 
 
 def make(product: Product, folder: Path, threads: int) -> Product:

@@ -128,7 +128,7 @@ class StripReader:
         if not self.is_direct:
             return gather(cells, self.grid.width, self.physical(first_row))
         stored = gather(cells, self.grid.width, self.stored(first_row, columns))
-        return to_physical(stored, stored == self.nodata, self.asset)
+        return to_physical(stored, self.nodata, self.asset)
 
     def codes(self, window: Window) -> Array:
         """Class codes of a window of the grid, which may leave it; 0 outside."""

@@ -270,13 +270,24 @@ def read_overview(dataset: Any, asset: Asset, size: int) -> Floats:
 
 def _physical(dataset: Any, asset: Asset, stored: Array, **part: Any) -> Floats:
     """Physical values of stored ones; `part` says what was read, for the file's mask."""
-    return to_physical(stored, _missing(dataset, asset, stored, **part), asset)
+    nodata = _nodata(dataset, asset)
+    values = to_physical(stored, nodata, asset)
+    if nodata is None and not _is_all_valid(dataset, asset):
+        values[_missing(dataset, asset, stored, **part)] = np.nan
+    return values
 
 
-def to_physical(stored: Array, missing: Array, asset: Asset) -> Floats:
-    """Physical values of stored ones, shape as both; NaN where `missing`."""
+def to_physical(stored: Array, nodata: float | None, asset: Asset) -> Floats:
+    """Physical values of stored ones, shape as `stored`; NaN where they are `nodata`."""
+    is_whole = nodata is None or float(nodata).is_integer()
+    if stored.size >= LARGE and stored.dtype.kind in "iu" and is_whole:
+        from sen4cap.kernels.stored import physical
+
+        code = None if nodata is None else int(nodata)
+        return physical(stored, code, asset.scale, asset.offset)
     values = stored.astype(np.float32)
-    values[missing] = np.nan
+    if nodata is not None:
+        values[stored == (int(nodata) if is_whole else nodata)] = np.nan
     if asset.scale != 1.0:
         values *= np.float32(asset.scale)
     if asset.offset:

@@ -217,7 +217,13 @@ def _limit(
     """Bring the values of a block into their range, in place; flag those that were not."""
     low, high = limits.low[variable], limits.high[variable]
     tolerance, kept = limits.tolerance[variable], limits.kept[variable]
-    none = np.int32(0)
+    none, inside = np.int32(0), np.int32(0)
+    for pixel in range(len(answer)):
+        inside += (answer[pixel] >= low) & (answer[pixel] <= high)
+    if inside == len(answer):  # as in most blocks
+        for pixel in range(len(answer)):
+            flags[pixel] = doubt[pixel]
+        return
     for pixel in range(len(answer)):
         value = answer[pixel]
         bits = np.int32(_AT_MINIMUM) if value < low else none

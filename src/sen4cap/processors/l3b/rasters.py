@@ -35,8 +35,8 @@ from sen4cap.processors.l3b.scene import Opened, Piece, Scene, opened, scene_of
 
 WORKERS = 4
 """Most threads: each holds a strip of all bands."""
-COLUMNS = 4096
-"""Of a part of a strip: eight blocks of our rasters."""
+COLUMNS = 2048
+"""Of a part of a strip: four blocks of our rasters; of more, memory is the slower."""
 SUFFIXES = {
     "brightness": "SBRIGHT",
     "status": "MMONODFLG",
