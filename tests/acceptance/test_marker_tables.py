@@ -162,10 +162,14 @@ def test_imported_rows_stand_before_older_ones(farm: Terminal, tmp_path: Path) -
     path = tmp_path / "signals.parquet"
     table = {"parcel": ["a"], "date": ["2018-05-04"], "marker": ["ndvi"], "mean": [0.75]}
     pl.DataFrame(table).write_parquet(path)
+    catalogs = []
     for _ in range(2):
         done = farm("markers", "import", "farm", "2018", path)
         assert (done["rows"], done["parcels"], done["outside"]) == (1, 1, 0)
         assert [row["mean"] for row in query(farm, "--parcel", "a")] == pytest.approx([0.75, 0.4])
+        catalogs.append([item["id"] for item in farm("product", "list", "farm")])
+    assert catalogs[0] == catalogs[1]
+    assert sum("_I" in name for name in catalogs[0]) == 1
 
 
 CURRENT = """

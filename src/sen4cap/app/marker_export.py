@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sen4cap.app.markers import places_of, table_of
+from sen4cap.app.markers import places_of, table_of, wanted_markers
 from sen4cap.app.system import System
 from sen4cap.errors import InvalidParameter, NoInput, NotFound
 from sen4cap.processing import Progress, no_progress, write_whole
@@ -73,12 +73,9 @@ def export_markers(
     _check(path, statistics)
     when = system.store.seasons.get(site, season)
     table = table_of(system, when)
-    for name in markers:
-        if name not in table.markers():
-            raise NotFound(f"There is no marker '{name}'; there are: {', '.join(table.markers())}.")
     numbers = system.store.parcels.identities(site, when.year).parcels["NewID"].sort().to_list()
     homes = places_of(system, when, numbers)
-    wide = _Wide(table, tuple(markers) or table.markers(), tuple(statistics))
+    wide = _Wide(table, wanted_markers(table, markers), tuple(statistics))
     columns = wide.columns()
     if not columns:
         raise NoInput(f"Season '{season}' of '{site}' has no marker of any parcel.")
@@ -103,14 +100,12 @@ class _Wide:
 
     def columns(self) -> list[str]:
         """Names of all columns but the first, sorted."""
-        import polars as pl
-
         names: set[str] = set()
         for marker in self.markers:
             found = self.table.acquisitions(marker)
             for statistic in self.statistics:
                 names |= set(found.select(_column(marker, statistic)).to_series())
-        return sorted(pl.Series(sorted(names)))
+        return sorted(names)
 
     def chunks(
         self, homes: pl.DataFrame, numbers: Sequence[int], columns: Sequence[str], tell: Progress
@@ -129,11 +124,13 @@ class _Wide:
         import polars as pl
 
         mine = homes.join(here, left_on="parcel", right_on="NewID", how="semi")
-        cells = [
-            self.table.read(marker, mine)
-            .filter(~pl.col("stale"))
-            .select("parcel", _column(marker, name).alias("column"), pl.col(name).alias("value"))
+        current = {
+            marker: self.table.read(marker, mine).filter(~pl.col("stale"))
             for marker in self.markers
+        }
+        cells = [
+            rows.select("parcel", _column(marker, name).alias("column"), value=pl.col(name))
+            for marker, rows in current.items()
             for name in self.statistics
         ]
         wide = pl.concat(cells).pivot(
@@ -148,13 +145,11 @@ def _column(marker: str, statistic: str) -> pl.Expr:
     """Name of the column of a row."""
     import polars as pl
 
-    kind, *rest = type_of(marker)
-    orbit = pl.when(kind in {"AMP", "COHE"}).then(pl.col("orbit").cast(pl.String).str.zfill(3))
-    first = [pl.col("time").dt.strftime("%Y%m%d"), pl.lit(STATISTICS[statistic]), pl.lit(kind)]
-    band = [] if kind in {"AMP", "COHE"} else rest
-    polarised = rest if kind in {"AMP", "COHE"} else []
-    parts = [*first, *map(pl.lit, polarised), orbit, *map(pl.lit, band)]
-    return pl.concat_str(parts, separator="_", ignore_nulls=True)
+    from sen4cap.processing.marker_table import is_radar
+
+    date, told = pl.col("time").dt.strftime("%Y%m%d"), (STATISTICS[statistic], *type_of(marker))
+    orbit = [pl.col("orbit").cast(pl.String).str.zfill(3)] if is_radar(marker) else []
+    return pl.concat_str([date, *map(pl.lit, told), *orbit], separator="_", ignore_nulls=True)
 
 
 def type_of(marker: str) -> tuple[str, ...]:

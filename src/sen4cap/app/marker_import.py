@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from sen4cap.processing.signals import SignalColumns
 
 PROCESSOR = "import/1"
+IMPORTS = "sen4cap:imports"
+"""Property of a product: which imports it holds."""
 SHOWN = 5
 
 
@@ -233,7 +235,11 @@ def _product(
         revision=digest,
         assets=tuple(_asset(table, name) for name in markers),
         processor=PROCESSOR,
-        properties={"markers": list(markers), "sen4cap:imported_from": source},
+        properties={
+            "markers": list(markers),
+            "sen4cap:imported_from": source,
+            IMPORTS: [digest],
+        },
     )
 
 
@@ -242,14 +248,18 @@ def _asset(table: MarkerTable, marker: str) -> Asset:
 
 
 def _united(system: System, product: Product) -> Product:
-    """The product with the markers of the one that stands in its slot, which it takes over."""
-    from dataclasses import replace
+    """The product with the markers of the one that stands in its slot, which it takes over.
 
+    One that holds the same import already stays.
+    """
     site, kind, grid = product.site, product.type, product.grid
     slot = slot_of(site, kind, grid, product.start, product.end, product.season)
     standing = system.store.products.current(slot)
-    if standing is None or standing.revision == product.revision:
+    if standing is None:
         return product
+    imports = standing.properties.get(IMPORTS, [])
+    if product.revision in imports:
+        return standing
     assets = {item.name: item for item in (*standing.assets, *product.assets)}
     markers = sorted({*standing.properties.get("markers", []), *product.properties["markers"]})
     return replace(
@@ -257,6 +267,11 @@ def _united(system: System, product: Product) -> Product:
         revision=revision_of(standing.revision, product.revision),
         name=f"{product.name}_r{revision_of(standing.revision, product.revision)[:8]}",
         assets=tuple(assets[name] for name in sorted(assets)),
-        properties={**standing.properties, **product.properties, "markers": markers},
+        properties={
+            **standing.properties,
+            **product.properties,
+            "markers": markers,
+            IMPORTS: [*imports, product.revision],
+        },
         parents=standing.parents,
     )

@@ -52,7 +52,7 @@ def query(
         raise InvalidParameter("Give --parcel, --date or --bbox: a season has millions of rows.")
     when = system.store.seasons.get(site, season)
     table = table_of(system, when)
-    wanted = _markers(table, markers)
+    wanted = wanted_markers(table, markers)
     asked = _asked(system, when, parcels, box)
     days = None if day is None else (datetime(day.year, day.month, day.day, tzinfo=UTC), DAY)
     return table.series(asked, days=days, markers=wanted)
@@ -92,7 +92,14 @@ def table_of(system: System, season: Season) -> MarkerTable:
     return table
 
 
-def _markers(table: MarkerTable, wanted: Sequence[str]) -> tuple[str, ...]:
+def wanted_markers(table: MarkerTable, wanted: Sequence[str]) -> tuple[str, ...]:
+    """The markers that are wanted, all where none is named.
+
+    Raises
+    ------
+    NotFound
+        If there is none of a name.
+    """
     there = table.markers()
     for name in wanted:
         if name not in there:

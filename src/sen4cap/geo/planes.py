@@ -8,7 +8,7 @@ to the grid first, see `geo.read`.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -48,7 +48,6 @@ class StripReader:
     dataset: Any
     asset: Asset
     grid: Grid
-    _buffer: dict[str, Array] = field(default_factory=dict)
 
     @cached_property
     def shift(self) -> int | None:
@@ -95,8 +94,8 @@ class StripReader:
         shift = self.shift or 0
         rows = min(STRIP_ROWS, self.grid.height - first_row)
         top, height = first_row >> shift, -(-rows >> shift)
-        width = min(-(-self.grid.width >> shift), self.dataset.width)
-        values = self._room(width)[:height]
+        values = self._room[:height]
+        width = values.shape[1]
         for first, last in columns:
             left, right = first >> shift, min(-(-last >> shift), width)
             window = Window(left, top, right - left, height)
@@ -134,9 +133,10 @@ class StripReader:
         """Class codes of a window of the grid, which may leave it; 0 outside."""
         return read_codes(self.dataset, self.asset, self.grid, window)
 
-    def _room(self, width: int) -> Array:
+    @cached_property
+    def _room(self) -> Array:
         """The memory of a strip, the same each time."""
-        if "strip" not in self._buffer:
-            shape = -(-STRIP_ROWS >> (self.shift or 0)), width
-            self._buffer["strip"] = np.empty(shape, self.dataset.dtypes[self.asset.index - 1])
-        return self._buffer["strip"]
+        shift = self.shift or 0
+        width = min(-(-self.grid.width >> shift), self.dataset.width)
+        kind = self.dataset.dtypes[self.asset.index - 1]
+        return np.empty((STRIP_ROWS >> shift, width), kind)

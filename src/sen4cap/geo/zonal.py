@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from functools import cached_property
 from threading import Lock
 from typing import Any, NamedTuple
 
@@ -148,7 +149,7 @@ class _Plan:
     compute: Compute | None
     quantiles: tuple[float, ...]
 
-    @property
+    @cached_property
     def names(self) -> tuple[str, ...]:
         """Names of the statistics."""
         nothing = {asset.name: np.empty(0, np.float32) for asset in self.assets}
@@ -197,13 +198,20 @@ class _Ranks:
         if part.cells is not None:
             self._waiting.append(part.cells)
 
+    @cached_property
+    def _order(
+        self,
+    ) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+        """As `_by_owner`, of all that waits; once nothing is added any more."""
+        return _by_owner(self._waiting)
+
     def of(self, name: str) -> dict[float, Floats]:
         """Quantiles of a variable."""
         if not self._shares:
             return {}
         found = self._found[name]
         if self._waiting:
-            owner, start, picked = _by_owner(self._waiting)
+            owner, start, picked = self._order
             shares = np.concatenate([item.share for item in self._waiting])[picked]
             values = np.concatenate([item.values[name] for item in self._waiting])[picked]
             found[:, owner] = run_quantiles(start, shares, values, self._shares)
