@@ -15,7 +15,16 @@ from pydantic import field_validator
 
 from sen4cap.processing import Params, parameter
 
-ID, VERSION = "s4c_l4a", "1"
+ID, VERSION = "s4c_l4a", "2"
+
+
+class Method(StrEnum):
+    """Ways to learn the crops."""
+
+    BOOSTED = "boosted"
+    """Gradient-boosted trees on features that may be missing; every parcel out of fold."""
+    SEN4CAP = "sen4cap"
+    """The original's: a random forest on complete features, its split and SMOTE."""
 
 
 class Mode(StrEnum):
@@ -29,6 +38,12 @@ class Mode(StrEnum):
 class CropTypeParams(Params):
     """What a user may change."""
 
+    method: Method = parameter(
+        Method.BOOSTED,
+        title="Method",
+        description="How crops are learnt: 'boosted' judges every parcel out of fold, 'sen4cap' "
+        "repeats the original's random forest.",
+    )
     mode: Mode = parameter(
         Mode.BOTH, title="Sensors", description="Which sensors feed the classifier."
     )
@@ -42,6 +57,15 @@ class CropTypeParams(Params):
         3,
         title="Minimum S2 pixels",
         description="Parcels with fewer valid optical pixels on their clearest date are left out.",
+        unit="pixels",
+        ge=0,
+        le=100,
+    )
+    min_s1_pix: int = parameter(
+        1,
+        title="Minimum S1 pixels",
+        description="Of parcels with fewer radar pixels no radar is used; 'sen4cap' leaves them "
+        "out.",
         unit="pixels",
         ge=0,
         le=100,
@@ -60,6 +84,54 @@ class CropTypeParams(Params):
         title="Minimum parcels per crop",
         description="Crops with fewer training parcels are neither learnt nor assessed.",
         unit="parcels",
+        ge=0,
+        le=100,
+    )
+    pa_train_h: int = parameter(
+        4000,
+        title="Common crops from",
+        description="Of crops with at least so many training parcels the smaller share is "
+        "learnt from ('sen4cap' only).",
+        unit="parcels",
+        ge=0,
+        le=5000,
+    )
+    pa_train_l: int = parameter(
+        1333,
+        title="Rare crops below",
+        description="Of crops with fewer training parcels the larger share is learnt from; of "
+        "those between, as many as SMOTE aims at ('sen4cap' only).",
+        unit="parcels",
+        ge=0,
+        le=5000,
+    )
+    sample_ratio_h: float = parameter(
+        0.25,
+        title="Training share of common crops",
+        description="Share of the parcels of common crops that is learnt from ('sen4cap' only).",
+        ge=0,
+        le=1,
+    )
+    sample_ratio_l: float = parameter(
+        0.75,
+        title="Training share of rare crops",
+        description="Share of the parcels of rare crops that is learnt from ('sen4cap' only).",
+        ge=0,
+        le=1,
+    )
+    smote_target: int = parameter(
+        1000,
+        title="SMOTE target",
+        description="Number of training parcels to which crops with fewer are raised "
+        "('sen4cap' only).",
+        unit="parcels",
+        ge=0,
+        le=5000,
+    )
+    smote_k: int = parameter(
+        5,
+        title="SMOTE neighbours",
+        description="Neighbours between which made-up parcels lie ('sen4cap' only).",
         ge=0,
         le=100,
     )
@@ -100,6 +172,30 @@ class CropTypeParams(Params):
         description="Fixes how blocks are dealt to folds and what the trees draw.",
         ge=0,
         le=2**31 - 1,
+    )
+    red_rate: float = parameter(
+        0.01,
+        title="False-red rate",
+        description="Share of rightly declared parcels of a group that may be called not "
+        "conform; a parcel is, where its conformal p-value is at or below.",
+        ge=0.0001,
+        le=0.5,
+    )
+    green_rate: float = parameter(
+        0.1,
+        title="Conform above",
+        description="Conformal p-value of the declared crop above which a parcel is conform.",
+        ge=0.001,
+        le=0.9,
+    )
+    group_min: int = parameter(
+        200,
+        title="Smallest group",
+        description="Crops with fewer parcels share one group when their declarations are judged.",
+        unit="parcels",
+        ge=1,
+        le=100_000,
+        advanced=True,
     )
     learning_rate: float = parameter(
         0.05,
