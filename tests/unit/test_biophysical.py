@@ -216,6 +216,34 @@ def test_angles_may_be_single_numbers() -> None:
     assert estimate(by_hand(), [np.zeros(0), *angles(0)]).values.shape == (1, 0)
 
 
+def test_angles_that_are_alike_give_the_same_bits() -> None:
+    """Weighed once for all pixels or for each."""
+    rng = np.random.default_rng(5)
+    network = network_for(Model.S2TOOLBOX, "sentinel-2a")
+    assert network is not None
+    bands = list(rng.uniform(0, 0.5, (8, 1700)))
+    each = estimate(network, [*bands, *(np.full(1700, value) for value in (0.97, 0.71, -0.3))])
+    one = estimate(network, [*bands, *(np.float32(value) for value in (0.97, 0.71, -0.3))])
+    np.testing.assert_array_equal(one.values, each.values)
+    np.testing.assert_array_equal(one.flags, each.flags)
+
+
+def test_the_domain_is_what_was_listed() -> None:
+    """Combinations of three bands one by one: those that are listed count, no other does."""
+    listed = np.random.default_rng(2).choice(1000, 150, replace=False)
+    inputs = np.array([[0, 1], [0, 1], [0, 1], [0.9, 1], [0.3, 0.9], [-1, 1]], float)
+    unit = Unit(
+        inputs, np.zeros((5, 6)), np.zeros(5), np.zeros(5), 0.0,
+        output=np.array([0.0, 1.0]), limits=np.array([0.0, 5.0]), tolerance=0.5,
+    )  # fmt: skip
+    domain = np.zeros(3), np.ones(3), np.sort(listed)
+    network = fold("three", ("B03", "B04", "B08"), {"lai": unit}, domain)
+    codes = np.arange(1000)
+    middles = [(codes // place % 10 + 0.5) / 10 for place in (100, 10, 1)]
+    flags = estimate(network, [*middles, *angles(1000)]).flags[0]
+    assert set(codes[flags & DomainFlag.INPUT == 0]) == set(listed.tolist())
+
+
 def test_wrong_inputs() -> None:
     with pytest.raises(ValueError, match="hand takes 4 inputs"):
         estimate(by_hand(), [np.zeros(1)])

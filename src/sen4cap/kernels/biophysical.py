@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from sen4cap.kernels.perceptron import CLASSES, Domain, Range, Weights, evaluate
+from sen4cap.kernels.perceptron import CLASSES, Codes, Domain, Range, Weights, evaluate
 
 Floats = npt.NDArray[np.float32]
 Flags = npt.NDArray[np.uint8]
@@ -113,7 +113,7 @@ def fold(
     known = Domain(
         low.astype(np.float32),
         (CLASSES / (high - low)).astype(np.float32),
-        _bits(cells, CLASSES ** len(bands)),
+        *_tables(cells, len(bands)),
         np.array([angles[0, 0], *angles[1]], np.float32),
     )
     return Network(name, tuple(bands), tuple(units), weights, known, Range(*limits.T.copy()))
@@ -128,12 +128,20 @@ def _folded(unit: Unit) -> tuple[Exact, Exact, Exact, Exact]:
     return unit.hidden_weights * slope, bias, half * unit.output_weights, np.asarray(constant)
 
 
-def _bits(cells: npt.NDArray[np.int64], size: int) -> Flags:
+def _tables(cells: npt.NDArray[np.int64], bands: int) -> tuple[Codes, Codes, Flags]:
+    """Combinations of classes as rows and columns of a table, which stays in the cache."""
     if not len(cells):
-        return np.zeros(0, np.uint8)
-    bits = np.zeros(-(-size // 8), np.uint8)
-    np.bitwise_or.at(bits, cells >> 3, np.left_shift(1, cells & 7).astype(np.uint8))
-    return bits
+        none = np.zeros(0, np.uint16)
+        return none, none, np.zeros((0, 0), np.uint8)
+    halves = np.divmod(cells, CLASSES ** (bands // 2))
+    sizes = CLASSES ** ((bands + 1) // 2), CLASSES ** (bands // 2)
+    known, places = zip(*(np.unique(half, return_inverse=True) for half in halves), strict=True)
+    tables = [np.zeros(size, np.uint16) for size in sizes]
+    for table, codes in zip(tables, known, strict=True):
+        table[codes] = np.arange(1, len(codes) + 1)
+    both = np.zeros([len(codes) + 1 for codes in known], np.uint8)
+    both[places[0] + 1, places[1] + 1] = 1
+    return tables[0], tables[1], both
 
 
 def estimate(network: Network, inputs: Sequence[npt.NDArray[Any]]) -> Estimates:

@@ -18,6 +18,8 @@ from sen4cap.kernels.variables import MISSING, DomainFlag
 
 Floats = npt.NDArray[np.float32]
 Flags = npt.NDArray[np.uint8]
+Codes = npt.NDArray[np.uint16]
+Integers = npt.NDArray[np.int32]
 
 CLASSES = 10
 """Parts into which the domain divides the range of a band."""
@@ -43,8 +45,13 @@ class Domain(NamedTuple):
     """Of each band, shape (bands,)."""
     step: Floats
     """Classes per unit of reflectance, shape (bands,)."""
+    front: Codes
+    """Row of `cells` for each combination of classes of the first half of the bands."""
+    back: Codes
+    """Column of `cells` for each combination of the others."""
     cells: Flags
-    """A bit for each combination of classes; empty where all count."""
+    """1 where both together count, shape (rows, columns); the first row and column hold 0, for
+    what never does. No rows where all count."""
     angles: Floats
     """Least cosine of the view, least and greatest of the sun, shape (3,)."""
 
@@ -121,42 +128,51 @@ def evaluate(
     An input of one pixel holds for all.
     """
     values, flags = results
-    pixels = values.shape[1]
+    pixels, bands, directions = values.shape[1], len(domain.low), 1
     block = np.empty((len(inputs), BLOCK), np.float32)
     for number in range(len(inputs)):
         block[number] = inputs[number][0] if pixels else np.float32(0)
-    work = np.empty((2, BLOCK), np.float32), np.empty((2, BLOCK), np.int32)
+        if number >= bands:
+            directions = max(directions, inputs[number].size)
+    work = np.empty((2, BLOCK), np.float32), np.empty((3, BLOCK), np.int32)
     for start in range(0, pixels, BLOCK):
         end = min(start + BLOCK, pixels)
         for number in range(len(inputs)):
             if inputs[number].size > 1:
                 block[number, : end - start] = inputs[number][start:end]
-        _estimate_block(
-            block, weights, domain, limits, (values[:, start:end], flags[:, start:end]), work
-        )
+        found = values[:, start:end], flags[:, start:end]
+        alike = min(directions, end - start)
+        _estimate_block(block, alike, weights, domain, limits, found, work)
 
 
 @njit(nogil=True, cache=True, error_model="numpy", fastmath={"contract"})
 def _estimate_block(
     block: Floats,
+    directions: int,
     weights: Weights,
     domain: Domain,
     limits: Range,
     results: tuple[Floats, Flags],
-    work: tuple[Floats, npt.NDArray[np.int32]],
+    work: tuple[Floats, Integers],
 ) -> None:
-    """Fill values and flags of at most a block of pixels; `work` is only space."""
+    """Fill values and flags of at most a block of pixels; `work` is only space.
+
+    Angles come first in each sum, so that a single one (`directions`) is weighed once for all.
+    """
     values, flags = results
-    size = values.shape[1]
+    size, bands = values.shape[1], len(domain.low)
     total, answer = work[0][0, :size], work[0][1, :size]
-    doubt, code = work[1][0, :size], work[1][1, :size]
-    _input_flags(block, domain, doubt, code)
+    doubt, front, back = work[1][0, :size], work[1][1, :size], work[1][2, :size]
+    _input_flags(block, directions, domain, doubt, (front, back))
     for variable in range(len(weights.constant)):
         answer[:] = weights.constant[variable]
         for unit in range(weights.bias.shape[1]):
+            first, weight = weights.first[variable, unit], weights.second[variable, unit]
             total[:] = weights.bias[variable, unit]
-            _weigh(block, weights.first[variable, unit], total)
-            weight = weights.second[variable, unit]
+            _weigh(block, first, (bands, len(first)), total[:directions])
+            if directions < size:
+                total[:] = total[0]
+            _weigh(block, first, (0, bands), total)
             for pixel in range(size):
                 answer[pixel] += weight * _tanh(total[pixel])
         _limit(answer, doubt, limits, variable, flags[variable])
@@ -164,16 +180,16 @@ def _estimate_block(
 
 
 @njit(nogil=True, cache=True, error_model="numpy", fastmath={"contract"})
-def _weigh(block: Floats, weights: Floats, total: Floats) -> None:
-    """Add the weighted inputs to `total`, four at a time: the sum is loaded and stored less."""
-    size, number = len(total), 0
-    while number + 4 <= len(weights):
+def _weigh(block: Floats, weights: Floats, span: tuple[int, int], total: Floats) -> None:
+    """Add some weighted inputs to `total`, four at a time: the sum is loaded and stored less."""
+    size, (number, end) = len(total), span
+    while number + 4 <= end:
         a, b, c, d = block[number], block[number + 1], block[number + 2], block[number + 3]
         w, x, y, z = weights[number], weights[number + 1], weights[number + 2], weights[number + 3]
         for pixel in range(size):
             total[pixel] += w * a[pixel] + x * b[pixel] + y * c[pixel] + z * d[pixel]
         number += 4
-    while number < len(weights):
+    while number < end:
         a, w = block[number], weights[number]
         for pixel in range(size):
             total[pixel] += w * a[pixel]
@@ -182,32 +198,43 @@ def _weigh(block: Floats, weights: Floats, total: Floats) -> None:
 
 @njit(nogil=True, cache=True, error_model="numpy")
 def _input_flags(
-    block: Floats,
-    domain: Domain,
-    flags: npt.NDArray[np.int32],
-    code: npt.NDArray[np.int32],
+    block: Floats, directions: int, domain: Domain, flags: Integers, codes: tuple[Integers, ...]
 ) -> None:
-    """Flags of a block of pixels for their inputs; `code` is only space."""
+    """Flags of a block of pixels for their inputs; `codes` is only space."""
     size, bands = len(flags), len(domain.low)
-    zero, last, classes = np.float32(0), np.float32(CLASSES - 1), np.float32(CLASSES)
-    code[:], flags[:] = 0, 0
-    for band in range(bands):
-        low, step, source = domain.low[band], domain.step[band], block[band]
+    front, back = codes
+    flags[:] = 0
+    _classify(block, domain, (0, (bands + 1) // 2), flags, front)
+    _classify(block, domain, ((bands + 1) // 2, bands), flags, back)
+    view, sun = block[bands], block[bands + 1]
+    least, low, high = domain.angles
+    for pixel in range(directions):
+        beyond = (view[pixel] < least) | (sun[pixel] < low) | (sun[pixel] > high)
+        flags[pixel] |= np.int32(_ANGLE) if beyond else np.int32(0)
+    if directions < size:
         for pixel in range(size):
+            flags[pixel] |= flags[0] & np.int32(_ANGLE)
+    if len(domain.cells):
+        for pixel in range(size):
+            row, column = domain.front[front[pixel]], domain.back[back[pixel]]
+            flags[pixel] |= _INPUT * np.int32(1 - domain.cells[row, column])
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def _classify(
+    block: Floats, domain: Domain, span: tuple[int, int], flags: Integers, code: Integers
+) -> None:
+    """Number of the classes that a block of pixels has in some bands; flag what is outside."""
+    zero, last, classes = np.float32(0), np.float32(CLASSES - 1), np.float32(CLASSES)
+    code[:] = 0
+    for band in range(span[0], span[1]):
+        low, step, source = domain.low[band], domain.step[band], block[band]
+        for pixel in range(len(code)):
             place = (source[pixel] - low) * step
             inside = (place >= zero) & (place <= classes)
             flags[pixel] |= np.int32(0) if inside else np.int32(_OUTSIDE)
             inner = min(last, place if inside else zero)
             code[pixel] = code[pixel] * np.int32(CLASSES) + np.int32(inner)
-    view, sun = block[bands], block[bands + 1]
-    least, low, high = domain.angles
-    for pixel in range(size):
-        beyond = (view[pixel] < least) | (sun[pixel] < low) | (sun[pixel] > high)
-        flags[pixel] |= np.int32(_ANGLE) if beyond else np.int32(0)
-    if len(domain.cells):
-        for pixel in range(size):
-            at = code[pixel]
-            flags[pixel] |= _INPUT * np.int32(1 - (domain.cells[at >> 3] >> (at & 7) & 1))
 
 
 @njit(nogil=True, cache=True, error_model="numpy")

@@ -103,7 +103,7 @@ def run(ctx: Context, params: L3bParams, step: Step) -> Product:
 
 processor = Processor(
     id="l3b",
-    version="3",
+    version="4",
     title="Vegetation indices and LAI",
     description="Spectral indices, LAI, FAPAR and FCOVER of each optical acquisition, masked by "
     "its validity, as cloud-optimised GeoTIFFs.",
