@@ -97,7 +97,7 @@ def test_ndvi_status_and_names(ctx: Context, scene: Product) -> None:
         "sen4cap:left_out": {"lai": why, "fapar": why, "fcover": why},
     }
     assert product.parents == ("L2A_1",)
-    assert product.processor == "l3b/3"
+    assert product.processor == "l3b/4"
     assert product.footprint == scene.footprint
     ndvi = product.asset("ndvi")
     assert (ndvi.scale, ndvi.offset, ndvi.nodata) == (0.001, 0.0, -10000)
