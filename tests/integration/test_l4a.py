@@ -164,7 +164,7 @@ def test_same_input_same_bytes(ctx: Context, tmp_path: Path) -> None:
     markers.parent.mkdir(parents=True)
     ctx.folder("s4c_mdb1").rename(markers)
     second = processor.run(other, SMALL, step)
-    assert len(first.assets) == 4
+    assert len(first.assets) == 17
     for asset in first.assets:
         again = second.asset(asset.name)
         assert Path(asset.href).read_bytes() == Path(again.href).read_bytes(), asset.name
@@ -178,9 +178,15 @@ def test_geopackage_opens_coloured_and_csv_has_integers(ctx: Context) -> None:
     assert 'value="10" label="Maize"' in style["styleQML"][0]
     assert pyogrio.read_info(path, layer="CropType")["features"] == 256
     lines = Path(product.asset("CropType.csv").href).read_text("utf-8").splitlines()
-    assert lines[0].startswith("NewID,ori_id,HoldID,Area_meters,CT_decl,CT_decl_name,CT_pred_1")
-    assert lines[1].startswith("1,1,1,10000.0,10,Maize,,,,,,,duplicate,")
-    assert lines[9].startswith("9,9,1,10000.0,10,Maize,10,Maize,0.")
+    assert lines[0].startswith(
+        "NewID,HoldID,GeomValid,Duplic,Overlap,Area_meters,S2Pix,S1Pix,LC,CTnumDIV,CT_decl,"
+        "CT_pred_1,CT_conf_1,CT_pred_2,CT_conf_2,"
+    )
+    # A square of 100 m holds 8 x 8 pixels of 10 m whose centres are 5 m and more off its border,
+    # and 3 x 3 of 20 m that are 10 m and more off: the other centres lie on the rim.
+    assert lines[1].startswith("1,1,1,0,0,10000.0,64,9,1,10,10,,,,,,,,,,,0,0,,,,duplicate,Another")
+    assert lines[9].startswith("9,1,1,0,0,10000.0,64,9,1,10,10,10,")
+    assert ",3,0,100.0,S2," in lines[9]
 
 
 def test_parcels_of_a_block_share_their_fold(ctx: Context) -> None:

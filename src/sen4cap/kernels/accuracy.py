@@ -8,6 +8,7 @@ true ones are somewhat wider.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -120,16 +121,23 @@ def macro_f1(matrix: Matrix, counted: NDArray[np.bool_]) -> float:
 
 
 def spread_of(matrix: Matrix, counted: NDArray[np.bool_], seed: int) -> Spread:
-    """Intervals of `kappa` and `macro_f1`: those of matrices drawn with the shares of this one."""
-    total = int(matrix.sum())
-    if not total:
-        return Spread(np.full(2, np.nan), np.full(2, np.nan))
-    draw = np.random.default_rng(seed)
-    shape = np.shape(matrix)
-    drawn = draw.multinomial(total, np.ravel(matrix) / matrix.sum(), DRAWS)
-    matrices = [one.reshape(shape) for one in drawn]
-    figures = np.array([(kappa(one), macro_f1(one, counted)) for one in matrices])
-    known = np.isfinite(figures).all(axis=0)
-    bounds = np.quantile(figures, [0.025, 0.975], axis=0)
-    bounds[:, ~known] = np.nan
-    return Spread(bounds[:, 0], bounds[:, 1])
+    """Intervals of `kappa` and `macro_f1`: of 2,000 matrices that this one leaves likely.
+
+    The shares of the cells are drawn from their Dirichlet distribution, to which all cells together
+    add one element, so that a matrix without errors has an interval too.
+    """
+    nothing = np.full(2, np.nan)
+    if not matrix.sum():
+        return Spread(nothing, nothing)
+    cells = np.ravel(matrix) + 1 / matrix.size
+    drawn = np.random.default_rng(seed).dirichlet(cells, DRAWS).reshape(-1, *matrix.shape)
+    return Spread(
+        _around(kappa(matrix), [kappa(one) for one in drawn]),
+        _around(macro_f1(matrix, counted), [macro_f1(one, counted) for one in drawn]),
+    )
+
+
+def _around(figure: float, drawn: Sequence[float]) -> Floats:
+    """The middle 95 % of what was drawn, as wide as to hold the figure; NaN where that is."""
+    low, high = np.quantile(drawn, [0.025, 0.975])
+    return np.array([np.minimum(low, figure), np.maximum(high, figure)])

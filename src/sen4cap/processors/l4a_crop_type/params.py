@@ -15,7 +15,7 @@ from pydantic import field_validator
 
 from sen4cap.processing import Params, parameter
 
-ID, VERSION = "s4c_l4a", "2"
+ID, VERSION = "s4c_l4a", "3"
 
 
 class Method(StrEnum):
@@ -173,6 +173,18 @@ class CropTypeParams(Params):
         ge=0,
         le=2**31 - 1,
     )
+    tiles: str = parameter(
+        "",
+        title="Tiles",
+        description="Grids whose acquisitions and parcels count, names with blanks or commas "
+        "between; empty: all.",
+    )
+    original_files: bool = parameter(
+        True,
+        title="The original's large files",
+        description="Write the shapefile and the two tables of predictions of the original too: "
+        "nothing is in them that CropType.parquet has not.",
+    )
     red_rate: float = parameter(
         0.01,
         title="False-red rate",
@@ -239,3 +251,13 @@ class CropTypeParams(Params):
         if not value or set(value) - set("1234"):
             raise ValueError("give one or more of the digits 1, 2, 3 and 4")
         return value
+
+    @field_validator("tiles")
+    @classmethod
+    def _spaced(cls, value: str) -> str:
+        return " ".join(sorted(set(value.replace(",", " ").split())))
+
+    @property
+    def grids(self) -> frozenset[str]:
+        """Names of the grids that count; empty: all."""
+        return frozenset(self.tiles.split())

@@ -14,8 +14,8 @@ from sen4cap.kernels.blocks import balanced_folds
 from sen4cap.processors.l4a_crop_type.declarations import blocks_of, mark
 from sen4cap.processors.l4a_crop_type.features import Features
 from sen4cap.processors.l4a_crop_type.model import Sample
-from sen4cap.processors.l4a_crop_type.outputs import Classes
 from sen4cap.processors.l4a_crop_type.params import CropTypeParams
+from sen4cap.processors.l4a_crop_type.table import Classes
 
 
 @dataclass(frozen=True)
