@@ -57,7 +57,7 @@ def report() -> CropReport:
     }
     bins = [{"said": 0.7, "came": 0.5, "n": 2, "interval": [0.1, 0.9]}]
     light = {"light": "not conform", "parcels": 1, "share": 1 / 3, "hectares": 2.0}
-    group = {"group": 0, "classes": ["Grass", "Maize"], "parcels": 3, "least_p_value": 0.25}
+    group = {"group": 0, "classes": ["Grass", "Maize"], "size": "all", "parcels": 3}
     series = pd.DataFrame({"time": DATES[:2], "mean": [0.3, 0.6], "stdev": [0.1, 0.1]})
     return CropReport(
         title="Crop types",
@@ -74,7 +74,7 @@ def report() -> CropReport:
             "kappa": None,
             "macro_f1": None,
             "lights": [{**light, "share_interval": [0.061, 0.792]}],
-            "groups": [{**group, "lights": {"not conform": 1}}],
+            "groups": [{**group, "least_p_value": 0.25, "lights": {"not conform": 1}}],
             "calibration": {"expected_error": 0.2, "expected_error_n": 2, "bins": bins},
             "per_class": [{"code": 1, "name": "Grass", **per_class}],
             "parameters": {"num-trees": 300},
@@ -158,7 +158,9 @@ def test_doubts_come_first_and_the_least_likely_declaration_first(page: str) -> 
     assert (
         "1 parcel is not conform, the least likely declaration first; 1 more is predicted" in text
     )
-    assert "2.00 Grass Maize (0.60) Grass (0.40) 0.0040 not conform It looks unlike its kind." in text
+    assert (
+        "2.00 Grass Maize (0.60) Grass (0.40) 0.0040 not conform It looks unlike its kind." in text
+    )
     assert "2 c3 3.00 Maize Grass (0.80) Maize (0.20) 0.3000 not decided" in text
 
 

@@ -75,7 +75,7 @@ def _share(part: Matrix, whole: Matrix) -> Floats:
     return share
 
 
-def wilson_interval(share: Floats | float, number: Floats | float) -> Floats:
+def wilson_interval(share: Matrix | float, number: Matrix | float) -> Floats:
     """Wilson's score interval of shares among `number` elements, shape (..., 2); NaN of none.
 
     Wilson 1927, Journal of the American Statistical Association 22: 209-212. `number` may be
@@ -129,7 +129,7 @@ def spread_of(matrix: Matrix, counted: NDArray[np.bool_], seed: int) -> Spread:
     nothing = np.full(2, np.nan)
     if not matrix.sum():
         return Spread(nothing, nothing)
-    cells = np.ravel(matrix) + 1 / matrix.size
+    cells = np.ravel(matrix).astype(np.float64) + 1 / matrix.size
     drawn = np.random.default_rng(seed).dirichlet(cells, DRAWS).reshape(-1, *matrix.shape)
     return Spread(
         _around(kappa(matrix), [kappa(one) for one in drawn]),

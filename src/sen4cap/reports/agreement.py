@@ -29,18 +29,12 @@ def figures_of(accuracy: Mapping[str, Any]) -> dict[str, Any]:
 
 def class_picture(classes: Sequence[Mapping[str, Any]]) -> bytes:
     """PNG of the F1 of each class, from `per_class` of an accuracy document."""
-    nothing = (None, None)
-    return class_plot(
-        [
-            Measured(item["name"], *_floats(item["f1"], *(item["f1_interval"] or nothing)),
-                     item["hectares"])
-            for item in classes
-        ]
-    )  # fmt: skip
+    return class_plot([_measured(item) for item in classes])
 
 
-def _floats(*values: float | None) -> tuple[float, ...]:
-    return tuple(np.nan if value is None else value for value in values)
+def _measured(item: Mapping[str, Any]) -> Measured:
+    value, (low, high) = item["f1"], item["f1_interval"] or (np.nan, np.nan)
+    return Measured(item["name"], np.nan if value is None else value, low, high, item["hectares"])
 
 
 def _reliability(bins: Sequence[Mapping[str, Any]]) -> bytes:

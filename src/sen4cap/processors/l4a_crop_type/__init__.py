@@ -29,6 +29,7 @@ processor = Processor(
     needs_lut=True,
     select=select,
     run=run,
+    aliases=("l4a",),
     refusal=refusal,
 )
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -99,9 +100,9 @@ def _ours(made: Made) -> dict[str, Write]:
     style = crop_style(made.classes)
     return {
         "CropType.parquet": lambda path: write_parcels(path, made.table),
-        "CropType.csv": lambda path: write_csv(path, _numbered(plain)),
+        "CropType.csv": partial(write_csv, _numbered(plain)),
         "CropType.gpkg": lambda path: write_gpkg(path, made.table, "CropType", style),
-        "CropType_LUT.csv": lambda path: write_csv(path, lut),
+        "CropType_LUT.csv": partial(write_csv, lut),
         "accuracy.json": lambda path: path.write_text(as_json(made.document), "utf-8"),
     }
 
@@ -114,28 +115,20 @@ def _statistics(made: Made, params: CropTypeParams) -> dict[str, Write]:
         "Confusion_producer.csv": original.confusion_producer(made.document),
         "Crop_types_summary.csv": original.summary(made.table, made.classes, made.teachers, params),
     }
-    return _writers(tables)
+    return {name: partial(write_csv, table) for name, table in tables.items()}
 
 
 def _predictions(made: Made) -> dict[str, Write]:
     every = original.predictions(made.table)
-    tables = {
-        "Parcels_classified_with_predictions.csv": every[every["CT_pred_1"].notna()],
-        "Parcels_all_with_predictions.csv": every,
-    }
     return {
-        name: lambda path, table=table: write_csv(path, table, missing="NA")
-        for name, table in tables.items()
+        "Parcels_classified_with_predictions.csv": partial(
+            write_csv, every[every["CT_pred_1"].notna()], missing="NA"
+        ),
+        "Parcels_all_with_predictions.csv": partial(write_csv, every, missing="NA"),
     }
 
 
-def _writers(tables: Mapping[str, pd.DataFrame]) -> dict[str, Write]:
-    return {
-        name: lambda path, table=table: write_csv(path, table) for name, table in tables.items()
-    }
-
-
-def write_csv(path: Path, table: pd.DataFrame, missing: str = "") -> None:
+def write_csv(table: pd.DataFrame, path: Path, missing: str = "") -> None:
     """Write a table as UTF-8 with a comma between the columns; the same table, the same bytes."""
     table.to_csv(path, index=False, lineterminator="\n", na_rep=missing)
 

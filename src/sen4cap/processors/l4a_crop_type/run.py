@@ -210,6 +210,6 @@ def _made(
 ) -> Made:
     parcels, sample, classes = prepared.parcels, prepared.sample, prepared.classes
     seen = seen_of(parcels, prepared.features, prepared.looked_at, ctx.grids)
-    table = crop_table(parcels, seen, decision, sample.fold, classes, params)
+    table = crop_table(parcels, seen, decision, sample, classes, params)
     taught = Counter(classes[place][0] for place in sample.target[sample.teaches].tolist())
     return Made(table, document, classes, taught, _lut(ctx))

@@ -110,13 +110,18 @@ def decided(decision: Decision, judged: Judged, classes: Classes) -> dict[str, A
             {
                 "group": place,
                 "classes": [classes[item][1] for item in group.classes],
+                "size": _SIZES[group.large],
                 "parcels": group.parcels,
+                **rate("covered", group.covered, group.parcels),
                 "least_p_value": number(group.reachable),
                 "lights": _counts(decision.light[decision.group == place]),
             }
             for place, group in enumerate(decision.groups)
         ],
     }
+
+
+_SIZES = {True: "large", False: "small", None: "all"}
 
 
 def _lights(decision: Decision, judged: Judged) -> list[dict[str, Any]]:
@@ -136,15 +141,15 @@ def _lights(decision: Decision, judged: Judged) -> list[dict[str, Any]]:
 def _calibration(decision: Decision, judged: Judged) -> dict[str, Any]:
     said = decision.probability.max(axis=1)
     came = decision.probability.argmax(axis=1) == judged.declared
-    bins = reliability(said, came)
-    bounds = accuracy.wilson_interval(bins.came, bins.count)
+    mean, share, count = reliability(said, came)
+    bounds = accuracy.wilson_interval(share, count)
     return {
         "temperature": number(decision.temperature),
         "expected_error": number(expected_calibration_error(said, came)),
         "expected_error_n": len(said),
         "bins": [
             {"said": number(said), "came": number(came), "n": int(n), "interval": interval(bound)}
-            for said, came, n, bound in zip(*bins, bounds, strict=True)
+            for said, came, n, bound in zip(mean, share, count, bounds, strict=True)
         ],
     }
 

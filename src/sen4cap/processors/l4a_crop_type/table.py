@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 from sen4cap.domain import Grid, Reason, Sensor
 from sen4cap.processing.homes import places_of
 from sen4cap.processing.marker_table import is_radar
-from sen4cap.processors.l4a_crop_type.decision import Decision, sentence_of
+from sen4cap.processors.l4a_crop_type.decision import Decision, sentences
 from sen4cap.processors.l4a_crop_type.features import Features
+from sen4cap.processors.l4a_crop_type.model import Sample
 from sen4cap.processors.l4a_crop_type.params import ID, VERSION, CropTypeParams
 
 COLUMNS: Mapping[str, str] = {
@@ -37,6 +38,7 @@ COLUMNS: Mapping[str, str] = {
     "CT_pred_3": "third one; missing where only two classes are known",
     "CT_conf_3": "its probability",
     "p_declared": "conformal p-value of the declared class",
+    "rank": "place among the judged by the probability of the declared class, the least first",
     "light": "`conform`, `not decided` or `not conform`",
     "why": "code of what the light rests on",
     "group": "group whose declarations it is compared with, see `groups` in `accuracy.json`",
@@ -107,20 +109,21 @@ def _dates(features: Features, sensor: Sensor) -> NDArray[np.int64]:
         if name.endswith("_count") and is_radar(name) == (sensor is Sensor.S1)
     ]
     dates = np.nan_to_num(features.values[:, counts])  # noqa: PD011 - an array of ours
-    return dates.max(axis=1, initial=0).astype(np.int64)
+    most: NDArray[np.int64] = dates.max(axis=1, initial=0).astype(np.int64)
+    return most
 
 
 def crop_table(
     parcels: gpd.GeoDataFrame,
     seen: Seen,
     decision: Decision,
-    fold: NDArray[np.integer],
+    sample: Sample,
     classes: Classes,
     params: CropTypeParams,
 ) -> gpd.GeoDataFrame:
     """One row per parcel with `COLUMNS` and geometry.
 
-    Those whose `reason` is empty were judged, in the order of `decision` and `fold`. Of equally
+    Those whose `reason` is empty were judged, in the order of `decision` and `sample`. Of equally
     probable classes the first is named first. What is said of a parcel is missing where it was
     not judged. Confidences have 3 decimals, as the original's.
     """
@@ -132,8 +135,10 @@ def crop_table(
     table["n_s2_dates"], table["n_s1_dates"] = seen.s2_dates, seen.s1_dates
     table["s2_eff_pix"] = seen.clear_pixels.round(2)
     table["sensors"] = _sensors(seen)
-    table["fold"] = _spread(fold, judged, len(table), "Int32")
-    table["sentence"] = _sentences(table["reason"], judged, decision)
+    table["fold"] = _spread(sample.fold, judged, len(table), "Int32")
+    words = table["reason"].map({item.value: item.sentence for item in Reason}).to_numpy(object)
+    words[judged] = sentences(decision, sample.target, [name for _, name in classes])
+    table["sentence"] = pd.Series(words, dtype="str")
     table["model"] = model_name(params)
     return table[[*COLUMNS, "geometry"]]
 
@@ -165,6 +170,7 @@ def _rank(
 def _decide(table: gpd.GeoDataFrame, judged: NDArray[np.intp], decision: Decision) -> None:
     said = {
         "p_declared": (decision.p_declared.round(6), "float64"),
+        "rank": (decision.rank, "Int32"),
         "light": (decision.light, "str"),
         "why": (decision.why, "str"),
         "group": (decision.group, "Int32"),
@@ -176,17 +182,6 @@ def _decide(table: gpd.GeoDataFrame, judged: NDArray[np.intp], decision: Decisio
 def _sensors(seen: Seen) -> NDArray[np.str_]:
     by_radar, by_optics = seen.s1_dates > 0, seen.s2_dates > 0
     return np.select([by_radar & by_optics, by_optics, by_radar], ["S1+S2", "S2", "S1"], "")
-
-
-def _sentences(
-    reason: pd.Series, judged: NDArray[np.intp], decision: Decision
-) -> NDArray[np.object_]:
-    """The code of each parcel in words; by code, of which there are few."""
-    words = reason.map({item.value: item.sentence for item in Reason}).to_numpy(object)
-    words[judged] = pd.Series(decision.why).map(
-        {code: sentence_of(str(code)) for code in np.unique(decision.why)}
-    )
-    return words
 
 
 def _spread(values: NDArray[Any], where: NDArray[np.intp], count: int, dtype: str) -> pd.Series:
