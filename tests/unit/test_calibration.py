@@ -69,7 +69,7 @@ def test_a_prior_is_used_where_shares_were_flattened_and_nowhere_else() -> None:
 def test_the_gradient_is_that_of_the_loss() -> None:
     sure, label = truth(200)
     share = np.log(np.bincount(label) / len(label))
-    given = (calibration._surprise(sure), share, label)
+    given = (np.log(calibration._surprise(sure)), share, label)
     error = check_grad(
         lambda x: calibration._loss(x, *given)[0],
         lambda x: calibration._loss(x, *given)[1],

@@ -72,10 +72,11 @@ def fit_scaling(probability: Floats, target: Integers, *, prior: bool = False) -
     found = minimize(
         _loss,
         [1.0, 1.0, 0.0, 0.01],
-        (_surprise(probability[some]), np.log(share), target[some]),
-        method="L-BFGS-B",
+        (np.log(_surprise(probability[some])), np.log(share), target[some]),
+        method="SLSQP",
         jac=True,
         bounds=[SHARPNESS, BEND, PRIOR if prior else (0.0, 0.0), STRAY],
+        options={"ftol": 1e-9},
     )
     sharpness, bend, strength, stray = (float(value) for value in found.x)
     return Scaling(1 / sharpness, bend, strength, stray, share)
@@ -185,11 +186,11 @@ def _spaced(target: Integers) -> Integers:
 
 
 def _loss(
-    x: Doubles, surprise: Doubles, log_share: Doubles, target: Integers
+    x: Doubles, log_surprise: Doubles, log_share: Doubles, target: Integers
 ) -> tuple[float, Doubles]:
     """Log loss at 1 / T, k, g and e, and its gradient."""
     sharpness, bend, prior, stray = x
-    rows, bent = np.arange(len(target)), surprise**bend
+    rows, bent = np.arange(len(target)), np.exp(bend * log_surprise)
     certain = _softmax(prior * log_share - sharpness * bent)
     right, by_chance = certain[rows, target], np.exp(log_share[target])
     given = np.maximum((1 - stray) * right + stray * by_chance, FLOOR)
@@ -199,7 +200,7 @@ def _loss(
         mean: Doubles = (certain * score).sum(axis=1)
         return np.broadcast_to(score, certain.shape)[rows, target] - mean
 
-    scores = (-bent, -sharpness * bent * np.log(surprise), log_share)
+    scores = (-bent, -sharpness * bent * log_surprise, log_share)
     pull = (1 - stray) * right / given
     rises = [*(pull * lead(score) for score in scores), (by_chance - right) / given]
     return float(-np.log(given).mean()), -np.mean(rises, axis=1)
