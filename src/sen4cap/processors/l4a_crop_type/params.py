@@ -189,14 +189,17 @@ class CropTypeParams(Params):
         0.01,
         title="False-red rate",
         description="Share of rightly declared parcels of a group that may be called not "
-        "conform; a parcel is, where its conformal p-value is at or below.",
+        "conform; a parcel is, where its conformal p-value is at or below and another crop is "
+        "clear.",
         ge=0.0001,
         le=0.5,
     )
     green_rate: float = parameter(
-        0.1,
+        0.05,
         title="Conform above",
-        description="Conformal p-value of the declared crop above which a parcel is conform.",
+        description="Share of rightly declared parcels of a group that may be left undecided for "
+        "looking unusual; a parcel is conform, where its conformal p-value is above and no other "
+        "crop is more probable.",
         ge=0.001,
         le=0.9,
     )
