@@ -190,6 +190,48 @@ def test_geopackage_opens_coloured_and_csv_has_integers(ctx: Context) -> None:
     assert ",3,0,100.0,S2," in lines[9]
 
 
+def test_every_row_speaks(ctx: Context) -> None:
+    """A light with its sentence, or a reason with its; never both, and the same in all files."""
+    product = processor.run(ctx, SMALL, crop_step(ctx))
+    table = result(product)
+    judged = table["reason"] == ""
+    assert table["sentence"].str.endswith((".", ").")).all()
+    assert table.loc[judged, ["light", "why", "p_declared", "rank", "group"]].notna().all(axis=None)
+    assert table.loc[~judged, ["light", "why", "p_declared", "rank"]].isna().all(axis=None)
+    assert sorted(table.loc[judged, "rank"]) == list(range(1, 246))
+    assert (table.loc[judged, "sensors"] == "S2").all()
+    lights = {item["light"]: item["parcels"] for item in accuracy(product)["lights"]}
+    counted = table["light"].value_counts()
+    assert lights == {light: int(counted.get(light, 0)) for light in lights}
+    assert sum(lights.values()) == 245
+    assert [item["light"] for item in product.properties["lights"]] == list(lights)
+
+
+def test_shapefile_holds_every_parcel_under_short_names(ctx: Context) -> None:
+    product = processor.run(ctx, SMALL, crop_step(ctx))
+    path = Path(product.asset("CropType.shp").href)
+    shape = pyogrio.read_dataframe(path)
+    assert pyogrio.read_info(path)["encoding"] == "UTF-8"
+    assert shape.crs == GRID.crs
+    assert max(map(len, shape.columns)) <= 10
+    table = gpd.read_parquet(product.asset("CropType.parquet").href)
+    assert shape["NewID"].tolist() == table["NewID"].tolist()
+    assert shape["CT_pred_1"].fillna(0).tolist() == table["CT_pred_1"].fillna(0).tolist()
+    assert shape["reason"].fillna("").tolist() == table["reason"].tolist()
+    assert shape["Duplic"].tolist() == table["Duplic"].astype(int).tolist()
+    assert shape.geometry.geom_equals(table.geometry).all()
+
+
+def test_the_large_files_of_the_original_can_be_left_out(ctx: Context) -> None:
+    params = SMALL.model_copy(update={"original_files": False})
+    product = processor.run(ctx, params, crop_step(ctx))
+    names = {asset.name for asset in product.assets}
+    assert len(names) == 10
+    assert not names & {"CropType.shp", "Parcels_all_with_predictions.csv"}
+    folder = Path(product.asset("CropType.csv").href).parent
+    assert not (folder / "SHP").exists()
+
+
 def test_parcels_of_a_block_share_their_fold(ctx: Context) -> None:
     table = gpd.read_parquet(processor.run(ctx, SMALL, crop_step(ctx)).assets[0].href)
     judged = table[table["reason"] == ""]
