@@ -44,9 +44,10 @@ TWO_ZONES = (
     Place("31UWT", "EPSG:32631", (702_840.0, 5_800_020.0)),
     Place("32UQR", "EPSG:32632", (295_620.0, 5_800_020.0)),
 )
-"""Squares of 160 pixels on both sides of 6° E, where UTM zones 31 and 32 meet, under the names of
-tiles in the original's training. No squares of these names exist: column W is none of zone 31, and row R of zone
-32 lies south of band U."""
+"""Squares of 160 pixels on both sides of 6° E, where UTM zones 31 and 32 meet.
+
+They bear the names of tiles in the original's training, of which there are no squares: column W is
+none of zone 31, and row R of column Q in zone 32 lies south of band U."""
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ not depend on the number of threads.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import lightgbm as lgb
 import numpy as np
@@ -71,16 +71,36 @@ def out_of_fold(
     folds = np.unique(sample.fold)
     for done, fold in enumerate(folds):
         progress(done / len(folds), f"model {done + 1} of {len(folds)}")
-        judged = np.flatnonzero(sample.fold == fold)
-        taught = sample.teaches & (sample.fold != fold)
-        known, target = np.unique(sample.target[taught], return_inverse=True)
-        if len(known) < 2:
-            raise NoInput(
-                "The training parcels outside one fold declare fewer than two crops: choose "
-                "a smaller block-size, or a lower pa-min."
-            )
-        learnt = _learn(sample.values[taught], target, sample.values[judged], params, cores)
-        probability[np.ix_(judged, known)] = learnt
+        inside = sample.fold == fold
+        taught = replace(sample, teaches=sample.teaches & ~inside)
+        probability[inside] = judge(taught, sample.values[inside], params, cores)
+    return probability
+
+
+def judge(
+    taught: Sample, values: Floats, params: CropTypeParams, cores: int = 1
+) -> NDArray[np.float32]:
+    """Probability of each class for parcels that teach nothing, shape (m, classes).
+
+    Rows add up to 1; a class that no teacher declares has 0. The model learns from those parcels
+    of `taught` that teach; `values` are the features of the others, shape (m, k).
+
+    Raises
+    ------
+    NoInput
+        If the teachers declare fewer than two crops.
+    InvalidParameter
+        If the learner diverged.
+    """
+    known, target = np.unique(taught.target[taught.teaches], return_inverse=True)
+    if len(known) < 2:
+        raise NoInput(
+            "The training parcels outside one fold or region declare fewer than two crops: choose "
+            "a smaller block-size, a lower pa-min, or a smaller region."
+        )
+    probability = np.zeros((len(values), taught.classes), np.float32)
+    teachers = taught.values[taught.teaches]
+    probability[:, known] = _learn(teachers, target, values, params, cores)
     return probability
 
 

@@ -1,16 +1,21 @@
-"""The original's crop type program, as its training prints the command, over two UTM zones."""
+"""Two UTM zones and two seasons: the original's crop type program, and how good the maps are."""
 
 from __future__ import annotations
 
 import sqlite3
 from pathlib import Path
+from typing import Any
 
 import geopandas as gpd
+import numpy as np
 import pandas as pd
 import pytest
+from typer.testing import CliRunner
 
+from sen4cap.cli import app
 from sen4cap.cli.crop_type_wrapper import main, plain
-from sen4cap.simulate import TWO_ZONES, write_season
+from sen4cap.errors import InvalidParameter, NoInput
+from sen4cap.simulate import TWO_ZONES, Simulated, write_season
 
 from .conftest import Terminal
 
@@ -22,24 +27,30 @@ PRINTED = (
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Terminal:
-    """Markers of both zones; squares of 1.6 km have no five blocks of 10 km."""
+    """Markers of two seasons in both zones; squares of 1.6 km have no five blocks of 10 km."""
     folder = tmp_path_factory.mktemp("border")
-    season = write_season(folder / "in", parcels=80, dates=5, size=160, places=TWO_ZONES)
     terminal = Terminal(folder / "home")
     terminal("site", "create", "Border", "--timezone", "Europe/Amsterdam")
+    for key, value in (("block-size", 300), ("pa-min", 8), ("num-trees", 40)):
+        terminal("config", "set", f"processor.s4c_l4a.{key}", value, "--site", "border")
+    for year, seed in ((2023, 1), (2024, 2)):
+        parts = {"parcels": 80, "dates": 6, "size": 160, "places": TWO_ZONES}
+        take_in(terminal, write_season(folder / str(year), seed=seed, year=year, **parts))
+    return terminal
+
+
+def take_in(terminal: Terminal, season: Simulated) -> None:
+    year = season.start.year
     days = ("--start", season.start, "--end", season.end)
-    terminal("season", "create", "border", "2023", *days)
+    terminal("season", "create", "border", year, *days)
     terminal(
-        *("lpis", "import", "border", 2023, season.declarations, "--lut", season.lut),
+        *("lpis", "import", "border", year, season.declarations, "--lut", season.lut),
         *("--parcel-id-cols", "PARCEL_ID", "--holding-id-cols", "FARM_ID"),
         *("--crop-code-col", "CROP_CODE"),
     )
     terminal("product", "ingest", "border", season.scenes)
-    terminal("run", "l3b", "border", "2023")
-    terminal("run", "s4c_mdb1", "border", "2023")
-    for key, value in (("block-size", 300), ("pa-min", 8), ("num-trees", 40)):
-        terminal("config", "set", f"processor.s4c_l4a.{key}", value, "--site", "border")
-    return terminal
+    terminal("run", "l3b", "border", year)
+    terminal("run", "s4c_mdb1", "border", year)
 
 
 def run(home: Path, command: str, monkeypatch: pytest.MonkeyPatch) -> int:
@@ -166,3 +177,70 @@ def test_what_has_nothing_to_do_is_said(
     assert document["parameters"]["mode"] == "s2-only"
     assert document["parameters"]["num-trees"] == 20
     assert document["parameters"]["tiles"] == "31UWT 32UQR"
+
+
+# ---- validation
+
+
+def shares(found: Any) -> tuple[float, int]:
+    low, high = found["overall_accuracy_interval"]
+    assert low < found["overall_accuracy"] <= high
+    assert found["macro_f1_from"] == 30
+    matrix = np.array(found["confusion"])
+    assert matrix.sum() == found["overall_accuracy_n"]
+    assert np.trace(matrix) / matrix.sum() == pytest.approx(found["overall_accuracy"], abs=1e-6)
+    return found["overall_accuracy"], found["overall_accuracy_n"]
+
+
+def test_out_of_fold_is_what_the_map_says(site: Terminal, tmp_path: Path) -> None:
+    with pytest.raises(NoInput, match="run 'sen4cap run l4a'"):
+        site("validate", "l4a", "border", "2024")
+    site("run", "l4a", "border", "2023")
+    picture = tmp_path / "f1.png"
+    found = site("validate", "l4a", "border", "2023", "--picture", picture)
+    item = next(
+        item
+        for item in site("product", "list", "border", "--type", "s4c_l4a")
+        if "sen4cap:variant" not in item["properties"]
+    )
+    accuracy, number = shares(found)
+    assert item["id"] in found["how"]
+    assert item["properties"]["overall_accuracy"] == accuracy > 0.7
+    assert number > 120
+    assert picture.read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_region_is_judged_by_the_parcels_outside(site: Terminal) -> None:
+    """A tile and the box around its square hold the same parcels; both tiles are all of them."""
+    east = site("validate", "l4a", "border", "2023", "--tile", "32UQR")
+    boxed = site("validate", "l4a", "border", "2023", "--bbox", 6.0, 52.0, 7.0, 53.0)
+    west = site("validate", "l4a", "border", "2023", "--tile", "31UWT")
+    whole = site("validate", "l4a", "border", "2023")
+    assert east == boxed
+    assert shares(east)[0] > 0.4, "the most frequent crop alone has 0.3"
+    assert shares(east)[1] + shares(west)[1] == shares(whole)[1]
+    crop = ("--where", "CROP_NAME=Maize")
+    maize = site("validate", "l4a", "border", "2023", *crop)
+    assert maize["overall_accuracy"] == 0.0, "nobody taught maize"
+    with pytest.raises(NoInput, match=r"holds \d+ of \d+ parcels"):
+        site("validate", "l4a", "border", "2023", "--tile", "31UWT", "--tile", "32UQR")
+    with pytest.raises(InvalidParameter, match="There is no grid 31UXX"):
+        site("validate", "l4a", "border", "2023", "--tile", "31UXX")
+
+
+def test_another_season_teaches_by_common_features(site: Terminal) -> None:
+    found = site("validate", "l4a", "border", "2023", "--taught-in", "2024")
+    accuracy, number = shares(found)
+    assert number > 120
+    assert accuracy > 0.6
+    assert "of '2024', judged on" in found["how"]
+    with pytest.raises(InvalidParameter, match="not both"):
+        site("validate", "l4a", "border", "2023", "--taught-in", "2024", "--tile", "31UWT")
+
+
+def test_figures_for_people(site: Terminal) -> None:
+    words = ["validate", "l4a", "border", "2023", "--tile", "32UQR", "--set", "num-trees=20"]
+    told = CliRunner().invoke(app, words, env={"SEN4CAP_HOME": str(site.home)}).stdout
+    assert "Hold-out region: taught by" in told
+    assert "overall_accuracy_by_area" in told
+    assert "95 % interval" in told
