@@ -19,6 +19,7 @@ from sen4cap.processing import Context, Step
 from sen4cap.processing.homes import parcel_homes
 from sen4cap.processing.marker_table import MarkerTable, acquisitions_of
 from sen4cap.processing.period import period_of
+from sen4cap.processors.l4a_crop_type.changes import provenance_of
 from sen4cap.processors.l4a_crop_type.declarations import declared_parcels, mark
 from sen4cap.processors.l4a_crop_type.features import Features, season_features
 from sen4cap.processors.l4a_crop_type.model import Sample, out_of_fold
@@ -56,7 +57,11 @@ def run(ctx: Context, params: CropTypeParams, step: Step) -> Product:
         lambda share, text: ctx.progress(0.3 + 0.6 * share, text),
     )
     ctx.progress(0.9, "tables")
-    return _written(ctx, step, prepared, probability, _document(params, prepared, probability))
+    document = {
+        **_document(params, prepared, probability),
+        "provenance": provenance_of(ctx, params, step).as_json(),
+    }
+    return _written(ctx, step, prepared, probability, document)
 
 
 @dataclass(frozen=True)
