@@ -20,6 +20,7 @@ from sen4cap.processing import Context, Step
 from sen4cap.processing.homes import parcel_homes
 from sen4cap.processing.marker_table import MarkerTable, acquisitions_of
 from sen4cap.processing.period import period_of
+from sen4cap.processors.l4a_crop_type.changes import provenance_of
 from sen4cap.processors.l4a_crop_type.decision import Decision, Evidence, decide
 from sen4cap.processors.l4a_crop_type.declarations import declared_parcels, mark
 from sen4cap.processors.l4a_crop_type.features import Features, season_features
@@ -66,7 +67,11 @@ def run(ctx: Context, params: CropTypeParams, step: Step) -> Product:
     sample = prepared.sample
     decision = decide(Evidence(probability, sample.target, sample.fold, sample.teaches), params)
     ctx.progress(0.9, "tables")
-    return _written(ctx, params, step, prepared, decision)
+    document = {
+        **_document(params, prepared, decision),
+        "provenance": provenance_of(ctx, params, step).as_json(),
+    }
+    return _written(ctx, params, step, prepared, decision, document)
 
 
 @dataclass(frozen=True)
@@ -175,9 +180,14 @@ def _name(ctx: Context, step: Step) -> str:
 
 
 def _written(
-    ctx: Context, params: CropTypeParams, step: Step, prepared: Prepared, decision: Decision
+    ctx: Context,
+    params: CropTypeParams,
+    step: Step,
+    prepared: Prepared,
+    decision: Decision,
+    document: dict[str, Any],
 ) -> Product:
-    name, document = _name(ctx, step), _document(params, prepared, decision)
+    name = _name(ctx, step)
     made = _made(ctx, params, prepared, decision, document)
     folder = ctx.folder(ID, name, "VECTOR_DATA")
     start, end = period_of(step.slot)
