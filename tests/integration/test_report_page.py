@@ -196,7 +196,7 @@ def test_truth_gives_verdicts_and_scores() -> None:
     assert "66.7 % are predicted as what grew there. Of 1 wrong declarations 1 were found" in text
     assert "1 of 2 differences is a false alarm." in text
     assert "(0.80) Maize (0.20) 0.3000 not decided map wrong" in text
-    assert "not conform It looks unlike its kind. declaration wrong" in text
+    assert "not conform declaration wrong It looks unlike its kind." in text
 
 
 def test_same_report_same_bytes_whatever_the_order(page: str, tmp_path: Path) -> None:
