@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +52,11 @@ def take_in(terminal: Terminal, season: Simulated) -> None:
     terminal("product", "ingest", "border", season.scenes)
     terminal("run", "l3b", "border", year)
     terminal("run", "s4c_mdb1", "border", year)
+
+
+def test_the_program_is_installed_under_its_name() -> None:
+    [found] = entry_points(group="console_scripts", name="crop-type-wrapper.py")
+    assert found.load() is main
 
 
 def run(home: Path, command: str, monkeypatch: pytest.MonkeyPatch) -> int:
@@ -111,6 +117,10 @@ def test_one_tile_leaves_the_others_parcels_out(site: Terminal) -> None:
     assert set(table["reason"][table["reason"] != ""]) >= {"outside_grid"}
     assert 40 < len(judged) < 90
     assert item["properties"]["overall_accuracy_n"] == len(judged)
+    assert item["properties"]["sen4cap:variant"] == "31UWT"
+    assert item["properties"]["lights"][0]["light"] == "conform"
+    assert item["assets"]["report.html"]["type"] == "text/html"
+    assert all(Path(asset["href"]).is_file() for asset in item["assets"].values())
 
 
 @pytest.mark.parametrize(

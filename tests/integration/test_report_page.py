@@ -182,7 +182,7 @@ def test_no_parcel_is_lost(page: str) -> None:
 def test_accuracy_and_matrix_are_as_given(page: str) -> None:
     text = words(page)
     assert "Overall agreement 33.3 % (6.1–79.2 %, 3 parcels), kappa –" in text
-    assert "Grass 2 3.0 0.500 50.0 % 10.0–90.0 % – 0.400" in text
+    assert "Grass 2 3.0 0.500 20.0–80.0 % 50.0 % 10.0–90.0 % – 0.400" in text
     assert "Grass 1 1 2 Maize 1 · 1 all declared 2 1 3" in text
     assert "2 of 3 acquisitions were clear there." in text
     assert "3 × l2a, 2023-04-03 to 2023-06-03" in text

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from sen4cap.domain import Reason
-from sen4cap.processors.l4a_crop_type import original
+from sen4cap.processors.l4a_crop_type import original, table
 from sen4cap.processors.l4a_crop_type.params import CropTypeParams
 from sen4cap.processors.l4a_crop_type.scores import Judged, agreement, rate
 from sen4cap.processors.l4a_crop_type.table import COLUMNS
@@ -122,3 +124,9 @@ def test_the_originals_columns_come_first_in_its_order() -> None:
         *("NewID", "AreaDeclared", "S1Pix", "S2Pix", "CTnumL4A", "CTL4A", "LC"),
         *("CT_decl", "CT_pred_1", "CT_conf_1", "CT_pred_2", "CT_conf_2"),
     ]
+
+
+def test_every_column_is_documented() -> None:
+    page = Path(table.__file__).with_name("README.md").read_text("utf-8")
+    for name, meaning in COLUMNS.items():
+        assert f"| `{name}` | {meaning} |" in page
