@@ -17,8 +17,8 @@ SUFFIXES = (".shx", ".dbf", ".prj", ".cpg", ".shp")
 MOST_BYTES = 2**31 - 1
 HEADER, RECORD, PART, POINT = 100, 52, 4, 16
 """Bytes of a .shp: of its header, and of each polygon, ring and point."""
-WIDTH = 24
-"""Bytes of a column of numbers, the widest ones of most tables."""
+WIDTH = 32
+"""Bytes of a column, about: 9 to 24 of numbers, 80 of texts."""
 NO_DATE = "2000-01-01"
 
 
@@ -41,9 +41,5 @@ def write_shapefile(path: Path, frame: gpd.GeoDataFrame) -> None:
         path,
         driver="ESRI Shapefile",
         geometry_type="Polygon",
-        layer_options={
-            "ENCODING": "UTF-8",
-            "RESIZE": "YES",
-            "DBF_DATE_LAST_UPDATE": NO_DATE,
-        },
+        layer_options={"ENCODING": "UTF-8", "DBF_DATE_LAST_UPDATE": NO_DATE},
     )
