@@ -215,6 +215,7 @@ def test_predicted_classes_become_crops_of_the_diversification() -> None:
     """Class 20 holds two of them: where it is declared and predicted, it is the declared one."""
     lut = pl.DataFrame(
         {
+            "ori_crop": ["259", "266", "265"],
             "ctnuml4a": [10, 20, 20],
             "ctnumdiv": [1, 2, 3],
             "eaa": [1, 1, 1],
@@ -227,6 +228,7 @@ def test_predicted_classes_become_crops_of_the_diversification() -> None:
     )
     given = pl.DataFrame(
         {
+            "ori_crop": ["259", "265", "259", "unheard of"],
             "CTnumDIV": [1, 3, 1, 9],
             "CT_decl": [10, 20, 10, None],
             "CT_pred_1": [10, 20, 20, None],

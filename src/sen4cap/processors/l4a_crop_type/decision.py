@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from sen4cap.kernels.calibration import Scaling, choose_scaling, cross_calibrated
 from sen4cap.kernels.conformal import (
+    Ranking,
     merged_groups,
     p_values,
     p_values_if,
@@ -124,35 +125,77 @@ class Decision:
 
 
 def decide(evidence: Evidence, params: CropTypeParams) -> Decision:
-    """Calibrate, compare each declaration with the others of its group, and show a light."""
+    """Calibrate, compare each declaration with the others of its group, and show a light.
+
+    What is told of a parcel is calibrated without it. Parcels are compared by one yardstick: a
+    scaling that was fitted to all of them, and that treats all alike.
+    """
     declared, fold = evidence.declared, evidence.fold
     probability = cross_calibrated(evidence.probability, declared, fold)
-    own = probability[np.arange(len(declared)), declared]
-    size = evidence.teaches.astype(np.int64)
-    table = merged_groups(declared, size, evidence.probability.shape[1], params.group_min)
-    group, other = table[declared, size], probability.argmax(axis=1)
-    ranked = ranking(own, group, int(table.max()) + 1)
-    p_declared = p_values(ranked, own, group)
-    p_other = p_values_if(ranked, probability.max(axis=1), table[other, size], own, group)
+    scaling = choose_scaling(evidence.probability, declared, fold)
+    compared = _compared(evidence, scaling, params.group_min)
+    other = probability.argmax(axis=1)
+    p_declared, p_other = compared.p_declared(), compared.p_if(other)
     unlike = _Unlike(
         other=other != declared,
         unusual=p_declared <= params.green_rate,
         excluded=p_declared <= params.red_rate,
         clear=(p_other > params.green_rate) & (probability.max(axis=1) > CLEAR),
-        few=(_reachable(ranked.size) > params.red_rate)[group],
+        few=(_reachable(compared.ranked.size) > params.red_rate)[compared.group],
     )
-    covered = p_values_of_others(own, group, fold) > params.green_rate
     why = unlike.why()
     return Decision(
         probability=probability,
         p_declared=p_declared,
-        rank=_places(own),
+        rank=_places(compared.own),
         light=_lights(why),
         why=why,
-        group=group,
-        groups=_groups(table, ranked.size, np.bincount(group[covered], minlength=len(ranked.size))),
-        scaling=choose_scaling(evidence.probability, declared, fold),
+        group=compared.group,
+        groups=_groups(compared, compared.p_of_others(fold) > params.green_rate),
+        scaling=scaling,
     )
+
+
+@dataclass(frozen=True)
+class _Compared:
+    """Parcels among those that are declared alike."""
+
+    probability: Floats
+    """By one scaling for all, shape (n, classes)."""
+    own: Floats
+    """Of the declared class, shape (n,)."""
+    size: Integers
+    """1 where the parcel is large enough to learn from, else 0; shape (n,)."""
+    table: Integers
+    """Group of each class and size, shape (classes, 2)."""
+    group: Integers
+    """Shape (n,)."""
+    ranked: Ranking
+
+    def p_declared(self) -> Floats:
+        """p-value of the declared class."""
+        return p_values(self.ranked, self.own, self.group)
+
+    def p_if(self, other: Integers) -> Floats:
+        """p-value if another class had been declared."""
+        conformity = self.probability[np.arange(len(other)), other]
+        return p_values_if(
+            self.ranked, conformity, self.table[other, self.size], self.own, self.group
+        )
+
+    def p_of_others(self, fold: Integers) -> Floats:
+        """p-value of the declared class among the parcels of other folds."""
+        return p_values_of_others(self.own, self.group, fold)
+
+
+def _compared(evidence: Evidence, scaling: Scaling, least: int) -> _Compared:
+    declared, size = evidence.declared, evidence.teaches.astype(np.int64)
+    probability = scaling.apply(evidence.probability)
+    own = probability[np.arange(len(declared)), declared]
+    table = merged_groups(declared, size, probability.shape[1], least)
+    group = table[declared, size]
+    ranked = ranking(own, group, int(table.max()) + 1)
+    return _Compared(probability, own, size, table, group, ranked)
 
 
 @dataclass(frozen=True)
@@ -194,18 +237,19 @@ def _places(own: Floats) -> Integers:
     return place
 
 
-def _groups(table: Integers, size: Integers, covered: Integers) -> tuple[Group, ...]:
+def _groups(compared: _Compared, inside: Flags) -> tuple[Group, ...]:
+    """The groups, with the number of parcels that are `inside`."""
+    size = compared.ranked.size
+    covered = np.bincount(compared.group[inside], minlength=len(size))
     return tuple(
         Group(
-            classes=tuple(np.unique(np.nonzero(table == number)[0]).tolist()),
-            large=_large(table, number),
-            parcels=int(count),
-            reachable=float(least),
-            covered=int(inside),
+            classes=tuple(np.unique(np.nonzero(compared.table == number)[0]).tolist()),
+            large=_large(compared.table, number),
+            parcels=int(size[number]),
+            reachable=float(_reachable(size)[number]),
+            covered=int(covered[number]),
         )
-        for number, (count, least, inside) in enumerate(
-            zip(size, _reachable(size), covered, strict=True)
-        )
+        for number in range(len(size))
     )
 
 

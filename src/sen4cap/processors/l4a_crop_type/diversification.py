@@ -95,15 +95,15 @@ def read_rules(path: Path | None = None) -> Rules:
 def with_classes(table: pl.DataFrame, lut: pl.DataFrame) -> pl.DataFrame:
     """The table with `CTnumDIV_pred_1`, `CTnumDIV_pred_2` of the predicted classes, and `FLAGS`.
 
-    `table`: `CTnumDIV`, `CT_decl`, `CT_pred_1`, `CT_pred_2`; `lut`: `ctnuml4a`, `ctnumdiv` and
-    the flags in lower case, 0 or 1. Where a predicted class is the declared one, so is its number;
-    else it is the first of its class in the crop table, which may tell several crops apart that
-    the map does not. Flags are those of the first crop of the declared number.
+    `table`: `ori_crop`, `CTnumDIV`, `CT_decl`, `CT_pred_1`, `CT_pred_2`; `lut`: `ori_crop`,
+    `ctnuml4a`, `ctnumdiv` and the flags in lower case, 0 or 1. Where a predicted class is the
+    declared one, so is its number; else it is the first of its class in the crop table, which may
+    tell several crops apart that the map does not.
     """
     numbers = lut.select("ctnuml4a", "ctnumdiv").unique("ctnuml4a", keep="first")
     known = dict(zip(numbers["ctnuml4a"], numbers["ctnumdiv"], strict=True))
-    flags = lut.unique("ctnumdiv", keep="first").select(
-        pl.col("ctnumdiv").alias("CTnumDIV").cast(pl.Int64),
+    flags = lut.select(
+        pl.col("ori_crop").cast(pl.String),
         *(pl.col(name.lower()).cast(pl.Boolean).alias(name) for name in FLAGS),
     )
     predicted = [
@@ -115,7 +115,7 @@ def with_classes(table: pl.DataFrame, lut: pl.DataFrame) -> pl.DataFrame:
         for rank in (1, 2)
     ]
     given = table.with_columns(pl.col("CTnumDIV").cast(pl.Int64)).with_columns(predicted)
-    return given.join(flags, "CTnumDIV", "left", maintain_order="left")
+    return given.join(flags, "ori_crop", "left", maintain_order="left")
 
 
 def assess(parcels: pl.DataFrame, rules: Rules) -> Assessment:
