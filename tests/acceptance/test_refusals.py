@@ -8,7 +8,6 @@ import sqlite3
 import zipfile
 from collections.abc import Callable
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 
 import geopandas as gpd
@@ -280,7 +279,7 @@ def test_one_sentence_and_an_exit_code_from_the_program(
 
     monkeypatch.setattr("sys.argv", ["sen4cap", "run", "l3b", "nowhere", "2018"])
     monkeypatch.setenv("SEN4CAP_HOME", str(farm.home))
-    assert output.guarded(partial(app, standalone_mode=False)) == 4
+    assert output.guarded(app) == 4
     told = io.StringIO(capsys.readouterr().err).readlines()
     assert len(told) == 1
     assert told[0].startswith("sen4cap: ")

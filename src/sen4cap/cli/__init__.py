@@ -9,7 +9,6 @@ Exit codes: 0 done · 1 unexpected failure · 2 wrong usage · 3 input refused �
 from __future__ import annotations
 
 import sys
-from functools import partial
 from typing import Annotated
 
 import typer
@@ -83,4 +82,4 @@ def root(
 
 def main() -> None:
     """Entry point of the program."""
-    sys.exit(output.guarded(partial(app, standalone_mode=False)))
+    sys.exit(output.guarded(app))

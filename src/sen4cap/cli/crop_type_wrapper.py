@@ -14,7 +14,6 @@ import re
 import sys
 from collections.abc import Sequence
 from datetime import date, datetime
-from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -51,7 +50,7 @@ OWN = ("mode", "tiles")
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Entry point of the program."""
     words = plain(sys.argv[1:] if arguments is None else arguments)
-    sys.exit(guarded(partial(_run, words)))
+    sys.exit(guarded(lambda **_: _run(words)))
 
 
 def plain(words: Sequence[str]) -> list[str]:

@@ -47,7 +47,7 @@ def exit_code(error: Sen4capError) -> int:
 def guarded(app: Callable[..., Any]) -> int:
     """Run the program; errors become one sentence on stderr and an exit code."""
     try:
-        code = app()
+        code = app(standalone_mode=False)
     except Sen4capError as error:
         return _tell(str(error), exit_code(error))
     except typer._click.exceptions.ClickException as error:  # noqa: SLF001 - typer has no public name
