@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from sen4cap.domain import Reason
-from sen4cap.processors.l4a_crop_type import original, table
+from sen4cap.processors.l4a_crop_type import original_tables, table
 from sen4cap.processors.l4a_crop_type.params import CropTypeParams
 from sen4cap.processors.l4a_crop_type.scores import Judged, agreement, rate
 from sen4cap.processors.l4a_crop_type.table import COLUMNS
@@ -72,7 +72,7 @@ def test_a_share_of_nothing_is_null() -> None:
 
 
 def test_confusion_matrix_as_the_original_writes_it(document: dict) -> None:
-    table = original.confusion_matrix(document)
+    table = original_tables.confusion_matrix(document)
     assert table.to_csv(index=False, lineterminator="\n") == (
         "predicted,10,20,30,Sum,UA\n"
         "10,3,0,1,4,0.75\n"
@@ -84,7 +84,7 @@ def test_confusion_matrix_as_the_original_writes_it(document: dict) -> None:
 
 
 def test_what_classes_are_confused_with(document: dict) -> None:
-    user = original.confusion_user(document).set_index("CTnumL4A")
+    user = original_tables.confusion_user(document).set_index("CTnumL4A")
     assert list(user.columns) == [
         *("CTL4A", "sum_class", "well_class", "user_accuracy"),
         *("conf_class1", "conf_per1", "conf_class2", "conf_per2", "conf_class3", "conf_per3"),
@@ -92,7 +92,7 @@ def test_what_classes_are_confused_with(document: dict) -> None:
     assert user.loc[10, ["sum_class", "well_class", "conf_class1"]].tolist() == [4, 3, 30]
     assert user.loc[10, "conf_per1"] == 25.0
     assert user.loc[10, ["conf_class2", "conf_per2", "conf_class3"]].isna().all()
-    producer = original.confusion_producer(document).set_index("CTnumL4A")
+    producer = original_tables.confusion_producer(document).set_index("CTnumL4A")
     assert producer.loc[10, ["sum_dec", "well_class", "conf_class1"]].tolist() == [4, 3, 20]
     assert producer.loc[30, "conf_per1"] == 100.0
 
@@ -106,7 +106,7 @@ def test_summary_counts_every_declared_class_and_its_strategy() -> None:
         }
     )
     params = CropTypeParams(pa_train_h=40, pa_train_l=20)
-    found = original.summary(table, CLASSES, {10: 40, 20: 20, 30: 19}, params)
+    found = original_tables.summary(table, CLASSES, {10: 40, 20: 20, 30: 19}, params)
     assert found.to_csv(index=False, lineterminator="\n") == (
         "CTnumL4A,CTL4A,Count,Countratio,Area,Arearatio,Classified,Strategy\n"
         "10,Maize,2,0.5,300.0,0.3,1,1\n"
@@ -120,7 +120,7 @@ def test_the_originals_columns_come_first_in_its_order() -> None:
         *("NewID", "HoldID", "GeomValid", "Duplic", "Overlap", "Area_meters", "S2Pix", "S1Pix"),
         *("LC", "CTnumDIV", "CT_decl", "CT_pred_1", "CT_conf_1", "CT_pred_2", "CT_conf_2"),
     ]
-    assert list(original.PREDICTIONS) == [
+    assert list(original_tables.PREDICTIONS) == [
         *("NewID", "AreaDeclared", "S1Pix", "S2Pix", "CTnumL4A", "CTL4A", "LC"),
         *("CT_decl", "CT_pred_1", "CT_conf_1", "CT_pred_2", "CT_conf_2"),
     ]

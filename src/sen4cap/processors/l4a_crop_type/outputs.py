@@ -23,7 +23,7 @@ from sen4cap.geo.shapefile import MOST_BYTES, SUFFIXES, shapefile_bytes, write_s
 from sen4cap.geo.style import categorized_qml, palette
 from sen4cap.geo.vector import write_gpkg, write_parcels
 from sen4cap.processing import Context, publish
-from sen4cap.processors.l4a_crop_type import original
+from sen4cap.processors.l4a_crop_type import original_tables
 from sen4cap.processors.l4a_crop_type.params import CropTypeParams
 from sen4cap.processors.l4a_crop_type.table import Classes
 
@@ -96,7 +96,7 @@ def _dated(name: str, revision: str) -> str:
 
 def _ours(made: Made) -> dict[str, Write]:
     plain = pd.DataFrame(made.table.drop(columns="geometry"))
-    lut = original.crop_table(pd.read_parquet(made.lut))
+    lut = original_tables.crop_table(pd.read_parquet(made.lut))
     style = crop_style(made.classes)
     return {
         "CropType.parquet": lambda path: write_parcels(path, made.table),
@@ -109,17 +109,19 @@ def _ours(made: Made) -> dict[str, Write]:
 
 def _statistics(made: Made, params: CropTypeParams) -> dict[str, Write]:
     tables = {
-        "Accuracy_metrics.csv": original.accuracy_metrics(made.document),
-        "Confusion_matrix.csv": original.confusion_matrix(made.document),
-        "Confusion_user.csv": original.confusion_user(made.document),
-        "Confusion_producer.csv": original.confusion_producer(made.document),
-        "Crop_types_summary.csv": original.summary(made.table, made.classes, made.teachers, params),
+        "Accuracy_metrics.csv": original_tables.accuracy_metrics(made.document),
+        "Confusion_matrix.csv": original_tables.confusion_matrix(made.document),
+        "Confusion_user.csv": original_tables.confusion_user(made.document),
+        "Confusion_producer.csv": original_tables.confusion_producer(made.document),
+        "Crop_types_summary.csv": original_tables.summary(
+            made.table, made.classes, made.teachers, params
+        ),
     }
     return {name: partial(write_csv, table) for name, table in tables.items()}
 
 
 def _predictions(made: Made) -> dict[str, Write]:
-    every = original.predictions(made.table)
+    every = original_tables.predictions(made.table)
     return {
         "Parcels_classified_with_predictions.csv": partial(
             write_csv, every[every["CT_pred_1"].notna()], missing="NA"
