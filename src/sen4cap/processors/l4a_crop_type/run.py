@@ -19,11 +19,12 @@ from sen4cap.processing import Context, Step
 from sen4cap.processing.homes import parcel_homes
 from sen4cap.processing.marker_table import MarkerTable, acquisitions_of
 from sen4cap.processing.period import period_of
-from sen4cap.processors.l4a_crop_type.declarations import declared_parcels, mark
-from sen4cap.processors.l4a_crop_type.features import Features, season_features
+from sen4cap.processors.l4a_crop_type.declarations import declared_parcels, longitude_of, mark
+from sen4cap.processors.l4a_crop_type.features import Features, Reading, season_features
 from sen4cap.processors.l4a_crop_type.model import Sample, out_of_fold
+from sen4cap.processors.l4a_crop_type.original_features import original_features
 from sen4cap.processors.l4a_crop_type.outputs import Classes, crop_table, write_all
-from sen4cap.processors.l4a_crop_type.params import ID, VERSION, CropTypeParams, Mode
+from sen4cap.processors.l4a_crop_type.params import ID, VERSION, CropTypeParams, Method, Mode
 from sen4cap.processors.l4a_crop_type.scores import Judged, agreement
 from sen4cap.processors.l4a_crop_type.selection import choose, sample_of
 
@@ -83,7 +84,8 @@ def prepare(ctx: Context, params: CropTypeParams, inputs: Sequence[Product]) -> 
     candidates = parcels[candidate]
     ctx.progress(0.1, "features")
     numbers = pl.DataFrame({"parcel": candidates["NewID"].to_numpy(np.int64)})
-    features = _features(ctx, params, inputs, homes.join(numbers, on="parcel", how="semi"))
+    near = homes.join(numbers, on="parcel", how="semi")
+    features = _features(ctx, params, inputs, near, longitude_of(candidates))
     chosen = choose(candidates["CT_decl"].to_numpy(np.int64), features, params)
     parcels.loc[candidate, "reason"] = chosen.reason
     sample, classes = sample_of(candidates, features, chosen, params)
@@ -118,12 +120,25 @@ def _located(parcels: gpd.GeoDataFrame, homes: pl.DataFrame) -> NDArray[np.str_]
 
 
 def _features(
-    ctx: Context, params: CropTypeParams, inputs: Sequence[Product], homes: pl.DataFrame
+    ctx: Context,
+    params: CropTypeParams,
+    inputs: Sequence[Product],
+    homes: pl.DataFrame,
+    longitude: float,
 ) -> Features:
-    table = MarkerTable.of(ctx.archive, ctx.season)
-    optical = frozenset(grid.name for grid in ctx.sensor_grids(Sensor.S2))
-    seen, sensors = acquisitions_of(inputs), SENSORS[params.mode]
-    return season_features(table, ctx.season, seen, homes, optical, sensors)
+    reading = Reading(
+        table=MarkerTable.of(ctx.archive, ctx.season),
+        season=ctx.season,
+        acquisitions=acquisitions_of(inputs),
+        homes=homes,
+        optical=frozenset(grid.name for grid in ctx.sensor_grids(Sensor.S2)),
+        sensors=SENSORS[params.mode],
+        longitude=longitude,
+    )
+    if params.method is Method.SEN4CAP:
+        return original_features(reading)
+    features = season_features(reading)
+    return features.without_radar(features.radar_pixels < params.min_s1_pix)
 
 
 def _document(
