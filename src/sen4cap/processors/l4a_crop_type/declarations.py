@@ -81,7 +81,8 @@ def blocks_of(parcels: gpd.GeoDataFrame, edge: float) -> NDArray[np.int64]:
 
 def holdings_of(parcels: gpd.GeoDataFrame) -> NDArray[np.int64]:
     """Number of the holding of each parcel, from 0; -1 where none is known; shape (n,)."""
-    return pd.factorize(parcels["HoldID"], sort=True)[0].astype(np.int64)
+    number: NDArray[np.int64] = pd.factorize(parcels["HoldID"], sort=True)[0].astype(np.int64)
+    return number
 
 
 def longitude_of(parcels: gpd.GeoDataFrame) -> float:
