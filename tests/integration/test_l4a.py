@@ -187,7 +187,7 @@ def test_geopackage_opens_coloured_and_csv_has_integers(ctx: Context) -> None:
     assert lines[1].startswith("1,1,1,0,0,10000.0,64,9,1,10,10,,,,,")
     assert ",duplicate,Another parcel has the same geometry.,s4c_l4a/" in lines[1]
     assert lines[9].startswith("9,1,1,0,0,10000.0,64,9,1,10,10,10,")
-    assert ",3,0,100.0,S2," in lines[9]
+    assert ",3,0,100.0,,S2," in lines[9]
 
 
 def test_every_row_speaks(ctx: Context) -> None:

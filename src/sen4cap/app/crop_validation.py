@@ -191,14 +191,15 @@ def _judged(
     cores: int,
 ) -> Judgement:
     """Let a model judge the parcels of `prepared` that are inside, shape (judged,)."""
-    from sen4cap.processors.l4a_crop_type.model import judge
+    from sen4cap.processors.l4a_crop_type.model import learn
     from sen4cap.processors.l4a_crop_type.scores import Judged, agreement
 
     sample, parcels = prepared.sample, prepared.parcels
     known = (parcels["reason"] == "").to_numpy(bool)
+    learnt = learn(taught, taught.teaches, params, cores)
     judged = Judged(
         declared=sample.target[inside],
-        probability=judge(taught, sample.values[inside], params, cores),
+        probability=learnt.probability(sample.values[inside], taught.classes, cores),
         area=parcels.loc[known, "Area_meters"].to_numpy(float)[inside],
         pixels=prepared.features.pixels[known[prepared.looked_at]][inside],
     )

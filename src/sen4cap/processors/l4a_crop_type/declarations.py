@@ -84,6 +84,18 @@ def blocks_of(parcels: gpd.GeoDataFrame, edge: float) -> NDArray[np.int64]:
     return square_blocks(points.x.to_numpy(), points.y.to_numpy(), edge)
 
 
+def holdings_of(parcels: gpd.GeoDataFrame) -> NDArray[np.int64]:
+    """Number of the holding of each parcel, from 0; -1 where none is known; shape (n,)."""
+    number: NDArray[np.int64] = pd.factorize(parcels["HoldID"], sort=True)[0].astype(np.int64)
+    return number
+
+
+def longitude_of(parcels: gpd.GeoDataFrame) -> float:
+    """Longitude of the first parcel, degrees."""
+    point = parcels.geometry.iloc[:1].representative_point().to_crs("EPSG:4326")
+    return float(point.x.iloc[0])
+
+
 def _in_metres(parcels: gpd.GeoDataFrame) -> bool:
     crs = parcels.crs
     return bool(crs.is_projected) and all(

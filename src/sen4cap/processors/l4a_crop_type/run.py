@@ -22,15 +22,17 @@ from sen4cap.processing.marker_table import MarkerTable, acquisitions_of
 from sen4cap.processing.period import period_of
 from sen4cap.processors.l4a_crop_type.changes import provenance_of
 from sen4cap.processors.l4a_crop_type.decision import Decision, Evidence, decide
-from sen4cap.processors.l4a_crop_type.declarations import declared_parcels, mark
-from sen4cap.processors.l4a_crop_type.features import Features, season_features
+from sen4cap.processors.l4a_crop_type.declarations import declared_parcels, longitude_of, mark
+from sen4cap.processors.l4a_crop_type.features import Features, Reading, season_features
 from sen4cap.processors.l4a_crop_type.model import Sample, out_of_fold
+from sen4cap.processors.l4a_crop_type.original_features import original_features
 from sen4cap.processors.l4a_crop_type.outputs import Made, write_all
-from sen4cap.processors.l4a_crop_type.params import ID, VERSION, CropTypeParams, Mode
+from sen4cap.processors.l4a_crop_type.params import ID, VERSION, CropTypeParams, Method, Mode
 from sen4cap.processors.l4a_crop_type.scores import Judged, agreement, decided
+from sen4cap.processors.l4a_crop_type.seen import Acquired, seen_of
 from sen4cap.processors.l4a_crop_type.selection import choose, sample_of
 from sen4cap.processors.l4a_crop_type.steps import variant_of
-from sen4cap.processors.l4a_crop_type.table import Classes, crop_table, model_name, seen_of
+from sen4cap.processors.l4a_crop_type.table import Classes, crop_table, model_name
 
 REPORTED = (
     *("overall_accuracy", "overall_accuracy_n", "overall_accuracy_interval"),
@@ -82,8 +84,10 @@ class Prepared:
     """All declared parcels, sorted by `NewID`; `reason` is empty for those of the sample."""
     looked_at: NDArray[np.bool_]
     """Which of them have a row in `features`, in the order of both, shape (parcels,)."""
+    homes: pl.DataFrame
+    """Of those: `parcel`, `geom_hash`, `grid`."""
     features: Features
-    """Of the parcels that could be judged before they were looked at."""
+    """Of those: the parcels that could be judged before they were looked at."""
     sample: Sample
     """The parcels to judge, in the order of `parcels`."""
     classes: Classes
@@ -100,11 +104,12 @@ def prepare(ctx: Context, params: CropTypeParams, inputs: Sequence[Product]) -> 
     candidates = parcels[candidate]
     ctx.progress(0.1, "features")
     numbers = pl.DataFrame({"parcel": candidates["NewID"].to_numpy(np.int64)})
-    features = _features(ctx, params, inputs, homes.join(numbers, on="parcel", how="semi"))
+    near = homes.join(numbers, on="parcel", how="semi")
+    features = _features(ctx, params, inputs, near, longitude_of(candidates))
     chosen = choose(candidates["CT_decl"].to_numpy(np.int64), features, params)
     parcels.loc[candidate, "reason"] = chosen.reason
     sample, classes = sample_of(candidates, features, chosen, params)
-    return Prepared(parcels, candidate, features, sample, classes)
+    return Prepared(parcels, candidate, near, features, sample, classes)
 
 
 def _lut(ctx: Context) -> Path:
@@ -145,12 +150,25 @@ def _located(parcels: gpd.GeoDataFrame, homes: pl.DataFrame) -> NDArray[np.str_]
 
 
 def _features(
-    ctx: Context, params: CropTypeParams, inputs: Sequence[Product], homes: pl.DataFrame
+    ctx: Context,
+    params: CropTypeParams,
+    inputs: Sequence[Product],
+    homes: pl.DataFrame,
+    longitude: float,
 ) -> Features:
-    table = MarkerTable.of(ctx.archive, ctx.season)
-    optical = frozenset(grid.name for grid in ctx.sensor_grids(Sensor.S2))
-    seen, sensors = acquisitions_of(inputs), SENSORS[params.mode]
-    return season_features(table, ctx.season, seen, homes, optical, sensors)
+    reading = Reading(
+        table=MarkerTable.of(ctx.archive, ctx.season),
+        season=ctx.season,
+        acquisitions=acquisitions_of(inputs),
+        homes=homes,
+        optical=frozenset(grid.name for grid in ctx.sensor_grids(Sensor.S2)),
+        sensors=SENSORS[params.mode],
+        longitude=longitude,
+    )
+    if params.method is Method.SEN4CAP:
+        return original_features(reading)
+    features = season_features(reading)
+    return features.without_radar(features.radar_pixels < params.min_s1_pix)
 
 
 def _document(params: CropTypeParams, prepared: Prepared, decision: Decision) -> dict[str, Any]:
@@ -188,7 +206,7 @@ def _written(
     document: dict[str, Any],
 ) -> Product:
     name = _name(ctx, step)
-    made = _made(ctx, params, prepared, decision, document)
+    made = _made(ctx, params, step, prepared, decision, document)
     folder = ctx.folder(ID, name, "VECTOR_DATA")
     start, end = period_of(step.slot)
     return Product(
@@ -214,12 +232,26 @@ def _written(
 def _made(
     ctx: Context,
     params: CropTypeParams,
+    step: Step,
     prepared: Prepared,
     decision: Decision,
     document: dict[str, Any],
 ) -> Made:
     parcels, sample, classes = prepared.parcels, prepared.sample, prepared.classes
-    seen = seen_of(parcels, prepared.features, prepared.looked_at, ctx.grids)
+    acquired = Acquired(
+        MarkerTable.of(ctx.archive, ctx.season),
+        acquisitions_of(step.inputs),
+        prepared.homes,
+        SENSORS[params.mode],
+    )
+    seen = seen_of(
+        parcels,
+        prepared.features,
+        prepared.looked_at,
+        ctx.grids,
+        acquired,
+        params.min_s1_pix,
+    )
     table = crop_table(parcels, seen, decision, sample, classes, params)
     taught = Counter(classes[place][0] for place in sample.target[sample.teaches].tolist())
     return Made(table, document, classes, taught, _lut(ctx))

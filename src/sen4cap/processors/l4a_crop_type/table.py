@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import geopandas as gpd
@@ -11,13 +10,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from sen4cap.domain import Grid, Reason, Sensor
-from sen4cap.processing.homes import places_of
-from sen4cap.processing.marker_table import is_radar
+from sen4cap.domain import Reason
 from sen4cap.processors.l4a_crop_type.decision import Decision, sentences
-from sen4cap.processors.l4a_crop_type.features import Features
 from sen4cap.processors.l4a_crop_type.model import Sample
 from sen4cap.processors.l4a_crop_type.params import ID, VERSION, CropTypeParams
+from sen4cap.processors.l4a_crop_type.seen import Seen
 
 COLUMNS: Mapping[str, str] = {
     "NewID": "number of the parcel",
@@ -42,9 +39,10 @@ COLUMNS: Mapping[str, str] = {
     "light": "`conform`, `not decided` or `not conform`",
     "why": "code of what the light rests on",
     "group": "group whose declarations it is compared with, see `groups` in `accuracy.json`",
-    "n_s2_dates": "clear dates of Sentinel-2",
-    "n_s1_dates": "dates of Sentinel-1",
+    "n_s2_dates": "clear acquisitions of Sentinel-2: of its NDVI, else of its first marker",
+    "n_s1_dates": "acquisitions of Sentinel-1, as far as radar was used",
     "s2_eff_pix": "valid Sentinel-2 pixels on its clearest date, by the shares it covers",
+    "s1_eff_pix": "Sentinel-1 pixels on its fullest date, by the shares it covers",
     "sensors": "`S1+S2`, `S2`, `S1`, or empty: what it was seen by",
     "fold": "fold of the parcel; its judge was taught by the others",
     "reason": "why there is no result; empty where there is one",
@@ -61,56 +59,6 @@ RANKS = (1, 2, 3)
 
 Classes = Sequence[tuple[int, str]]
 """Code and name of each class."""
-
-
-@dataclass(frozen=True)
-class Seen:
-    """What there is of each parcel, shape (parcels,) each."""
-
-    s2_pix: NDArray[np.integer]
-    """Whole pixels of 10 m."""
-    s1_pix: NDArray[np.integer]
-    """Whole pixels of 20 m."""
-    s2_dates: NDArray[np.integer]
-    """Dates with a value."""
-    s1_dates: NDArray[np.integer]
-    """Dates with a value."""
-    clear_pixels: NDArray[np.floating]
-    """Valid optical pixels on the clearest date; NaN where there is none."""
-
-
-def seen_of(
-    parcels: gpd.GeoDataFrame,
-    features: Features,
-    looked_at: NDArray[np.bool_],
-    grids: Sequence[Grid],
-) -> Seen:
-    """What there is of all parcels; `looked_at`, shape (parcels,), have a row in the features."""
-    count = len(parcels)
-    dates = {kind: np.zeros(count, np.int64) for kind in Sensor}
-    for kind in Sensor:
-        dates[kind][looked_at] = _dates(features, kind)
-    clear = np.full(count, np.nan)
-    clear[looked_at] = features.pixels
-    return Seen(
-        s2_pix=places_of(parcels, grids, Sensor.S2).pixels,
-        s1_pix=places_of(parcels, grids, Sensor.S1).pixels,
-        s2_dates=dates[Sensor.S2],
-        s1_dates=dates[Sensor.S1],
-        clear_pixels=clear,
-    )
-
-
-def _dates(features: Features, sensor: Sensor) -> NDArray[np.int64]:
-    """Most dates of any marker of a sensor, shape (n,)."""
-    counts = [
-        place
-        for place, name in enumerate(features.names)
-        if name.endswith("_count") and is_radar(name) == (sensor is Sensor.S1)
-    ]
-    dates = np.nan_to_num(features.values[:, counts])  # noqa: PD011 - an array of ours
-    most: NDArray[np.int64] = dates.max(axis=1, initial=0).astype(np.int64)
-    return most
 
 
 def crop_table(
@@ -133,7 +81,7 @@ def crop_table(
     _rank(table, judged, decision.probability, classes)
     _decide(table, judged, decision)
     table["n_s2_dates"], table["n_s1_dates"] = seen.s2_dates, seen.s1_dates
-    table["s2_eff_pix"] = seen.clear_pixels.round(2)
+    table["s2_eff_pix"], table["s1_eff_pix"] = seen.s2_valid.round(2), seen.s1_valid.round(2)
     table["sensors"] = _sensors(seen)
     table["fold"] = _spread(sample.fold, judged, len(table), "Int32")
     words = table["reason"].map({item.value: item.sentence for item in Reason}).to_numpy(object)
