@@ -20,11 +20,13 @@ import shapely
 
 from sen4cap.app import jobs, lpis
 from sen4cap.app.system import System, session
-from sen4cap.domain import Grid, Product, ProductType, Reason, Season
+from sen4cap.domain import Grid, Product, ProductType, Reason, Season, Sensor
 from sen4cap.errors import InvalidParameter, NoInput
 from sen4cap.processing import Context
+from sen4cap.processing.marker_table import MarkerTable
 from sen4cap.processors.l4a_crop_type import processor
-from sen4cap.processors.l4a_crop_type.params import CropTypeParams
+from sen4cap.processors.l4a_crop_type.params import CropTypeParams, Method, Mode
+from sen4cap.processors.l4a_crop_type.seen import Acquired
 from sen4cap.settings import Settings
 from sen4cap.store.parcels import SqlParcels
 from sen4cap.testing.crop_type import crop_step, season_context
@@ -325,3 +327,37 @@ def test_de_marke_groups_out_of_fold(shared_data: Path, tmp_path: Path) -> None:
     assert document["overall_accuracy"] >= 0.91
     assert f1["grass"] >= 0.95
     assert f1["maize"] >= 0.91
+
+
+def test_acquisitions_of_both_sensors_are_counted(tmp_path: Path) -> None:
+    """By hand: three clear dates but for the parcel that is never seen; two of radar, one used."""
+    parcels = squares()
+    rows = observations(parcels)
+    radar = rows.filter(pl.col("time").dt.month() > 5)
+    markers = {"ndvi": rows, "evi": rows.head(1), "amp_vv": radar}
+    ctx = season_context(tmp_path, SEASON, GRID, parcels=parcels, lut=LUT, markers=markers)
+    numbers = parcels["NewID"].to_numpy(np.int64)
+    homes = pl.DataFrame(
+        {"parcel": numbers, "geom_hash": [f"{n:016x}" for n in numbers], "grid": GRID.name}
+    )
+    july = pl.DataFrame({"time": rows["time"].unique().sort().head(2), "grid": GRID.name})
+    table = MarkerTable.of(ctx.archive, SEASON)
+    acquired = Acquired(table, july, homes, (Sensor.S2, Sensor.S1))
+    clear, flown = (acquired.count(numbers, sensor) for sensor in (Sensor.S2, Sensor.S1))
+    assert (clear[13], flown[13]) == (0, 0)
+    assert (np.delete(clear, 13) == 2).all()
+    assert (np.delete(flown, 13) == 1).all()
+    unused = replace(acquired, sensors=(Sensor.S2,)).count(numbers, Sensor.S1)
+    assert not unused.any()
+
+
+def test_the_originals_method_fills_the_same_files(ctx: Context) -> None:
+    params = SMALL.model_copy(update={"method": Method.SEN4CAP, "mode": Mode.S2_ONLY})
+    product = processor.run(ctx, params, crop_step(ctx))
+    table, document = result(product), accuracy(product)
+    judged = table["reason"] == ""
+    assert document["model"] == f"{product.processor} sen4cap"
+    assert (table["model"] == document["model"]).all()
+    assert document["overall_accuracy"] > 0.9
+    assert (table.loc[judged, "n_s2_dates"] == 3).all()
+    assert len(product.assets) == 17
