@@ -147,7 +147,7 @@ def test_sentences_say_what_the_numbers_say() -> None:
     most = round(100 * found.probability[red].max())
     declared, other = NAMES[given.declared[red]], NAMES[found.probability[red].argmax()]
     assert told[red] == (
-        f"Looks like {other} ({most} %); of 100 parcels declared as {declared} that are so, fewer "
+        f"Looks like {other} ({most} %); of 100 parcels rightly declared as {declared}, fewer "
         "than 1 looks so little like it."
     )
     for code in Why:

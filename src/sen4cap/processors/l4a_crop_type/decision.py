@@ -306,16 +306,16 @@ _MEANINGS = {
 
 _SENTENCES = {
     Why.AS_DECLARED: "Looks like {declared}, as declared ({own} %).",
-    Why.UNUSUAL: "Looks most like {declared}, as declared ({own} %); but of 100 parcels declared "
-    "as {group} that are so, {alike} so little like it.",
+    Why.UNUSUAL: "Looks most like {declared}, as declared ({own} %); but of 100 parcels rightly "
+    "declared as {group}, {alike} so little like it.",
     Why.OTHER_LIKELIER: "Looks more like {predicted} ({most} %) than {declared} ({own} %); but of "
-    "100 parcels declared as {group} that are so, {alike} so little like it.",
+    "100 parcels rightly declared as {group}, {alike} so little like it.",
     Why.NO_CROP_CLEAR: "Does not look like {declared} ({own} %), nor clearly like another crop; "
     "most like {predicted} ({most} %).",
     Why.TOO_FEW: "Looks like {predicted} ({most} %), not like {declared} ({own} %); but {parcels} "
     "parcels declared as {group} are too few to compare it with.",
-    Why.OTHER_CROP: "Looks like {predicted} ({most} %); of 100 parcels declared as {group} that "
-    "are so, {alike} so little like it.",
+    Why.OTHER_CROP: "Looks like {predicted} ({most} %); of 100 parcels rightly declared as "
+    "{group}, {alike} so little like it.",
 }
 
 
