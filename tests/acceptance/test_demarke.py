@@ -17,6 +17,25 @@ from .demarke import classify, prepare, scores, write_lut
 pytestmark = pytest.mark.data
 
 
+ORIGINAL = {
+    "mode": "both",
+    "lc": "1234",
+    "min-s2-pix": "3",
+    "min-s1-pix": "1",
+    "best-s2-pix": "10",
+    "pa-min": "30",
+    "pa-train-h": "4000",
+    "pa-train-l": "1333",
+    "sample-ratio-h": "0.25",
+    "sample-ratio-l": "0.75",
+    "smote-target": "1000",
+    "smote-k": "5",
+    "num-trees": "300",
+    "min-node-size": "10",
+}
+"""The fourteen parameters of the original's processor, and its defaults."""
+
+
 @pytest.fixture
 def data(shared_data: Path) -> Path:
     return shared_data / "nl_demarke_brp2017_ndvi"
@@ -58,13 +77,8 @@ def test_same_tables_on_both_databases_and_when_run_twice(
     for terminal in homes:
         prepare(terminal, data, lut)
         products.append(classify(terminal, seed=0))
-    for name in (
-        "CropType.parquet",
-        "CropType.csv",
-        "CropType.gpkg",
-        "accuracy.json",
-        "report.html",
-    ):
+    assert len(products[0]) == 19
+    for name in products[0]:
         contents = [files[name].read_bytes() for files in products]
         assert contents[0] == contents[1] == contents[2], name
 
@@ -112,7 +126,7 @@ def test_what_operators_look_at(terminal: Any, data: Path, tmp_path: Path) -> No
     assert count > 1500
     assert pixels > 1500
     keys = database.execute("select key, value from config where key like '%l4a%'").fetchall()
-    assert ("processor.s4c_l4a.num-trees", "300") in keys
+    assert set(keys) >= {(f"processor.s4c_l4a.{key}", value) for key, value in ORIGINAL.items()}
     database.close()
     series = terminal(
         "markers", "query", "demarke", "2017", "--parcel", "1526985", "--marker", "ndvi"

@@ -35,6 +35,14 @@ def test_the_built_in_ones_are_installed() -> None:
     assert set(processors()) >= {"l3b", "l3_composite", "s4c_mdb1", "s4c_l4a"}
 
 
+def test_aliases_lead_to_one_processor(installed: Processor) -> None:
+    for alias in installed.aliases:
+        assert processor(alias) is installed
+        assert alias not in processors()
+        told = CliRunner().invoke(app, ["run", alias, "--help"], env={"COLUMNS": "200"}).output
+        assert installed.title in told
+
+
 def test_it_describes_itself(installed: Processor) -> None:
     assert installed.id == installed.tag.partition("/")[0]
     assert installed.title

@@ -60,6 +60,14 @@ def test_a_site_comes_back_as_it_went_in(store: Store) -> None:
     assert store.sites.get("lux") == LUX
 
 
+def test_a_site_has_a_number(sited: Store) -> None:
+    numbers = {name: number for number, name in sited.sites.numbers().items()}
+    assert set(numbers) == {"flevo", "lux"}
+    sited.sites.replace(replace(FLEVO, name="Another"))
+    sited.sites.remove("lux")
+    assert sited.sites.numbers() == {numbers["flevo"]: "flevo"}
+
+
 def test_a_site_is_added_once(sited: Store) -> None:
     with pytest.raises(Conflict, match="'flevo' exists"):
         sited.sites.add(replace(FLEVO, name="Another"))

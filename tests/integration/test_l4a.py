@@ -20,11 +20,13 @@ import shapely
 
 from sen4cap.app import jobs, lpis
 from sen4cap.app.system import System, session
-from sen4cap.domain import Grid, Product, ProductType, Reason, Season
+from sen4cap.domain import Grid, Product, ProductType, Reason, Season, Sensor
 from sen4cap.errors import InvalidParameter, NoInput
 from sen4cap.processing import Context
+from sen4cap.processing.marker_table import MarkerTable
 from sen4cap.processors.l4a_crop_type import processor
-from sen4cap.processors.l4a_crop_type.params import CropTypeParams
+from sen4cap.processors.l4a_crop_type.params import CropTypeParams, Method, Mode
+from sen4cap.processors.l4a_crop_type.seen import Acquired
 from sen4cap.settings import Settings
 from sen4cap.store.parcels import SqlParcels
 from sen4cap.testing.crop_type import crop_step, season_context
@@ -164,7 +166,7 @@ def test_same_input_same_bytes(ctx: Context, tmp_path: Path) -> None:
     markers.parent.mkdir(parents=True)
     ctx.folder("s4c_mdb1").rename(markers)
     second = processor.run(other, SMALL, step)
-    assert len(first.assets) == 4
+    assert len(first.assets) == 17
     for asset in first.assets:
         again = second.asset(asset.name)
         assert Path(asset.href).read_bytes() == Path(again.href).read_bytes(), asset.name
@@ -178,9 +180,58 @@ def test_geopackage_opens_coloured_and_csv_has_integers(ctx: Context) -> None:
     assert 'value="10" label="Maize"' in style["styleQML"][0]
     assert pyogrio.read_info(path, layer="CropType")["features"] == 256
     lines = Path(product.asset("CropType.csv").href).read_text("utf-8").splitlines()
-    assert lines[0].startswith("NewID,ori_id,HoldID,Area_meters,CT_decl,CT_decl_name,CT_pred_1")
-    assert lines[1].startswith("1,1,1,10000.0,10,Maize,,,,,,,duplicate,")
-    assert lines[9].startswith("9,9,1,10000.0,10,Maize,10,Maize,0.")
+    assert lines[0].startswith(
+        "NewID,HoldID,GeomValid,Duplic,Overlap,Area_meters,S2Pix,S1Pix,LC,CTnumDIV,CT_decl,"
+        "CT_pred_1,CT_conf_1,CT_pred_2,CT_conf_2,"
+    )
+    # A square of 100 m holds 8 x 8 pixels of 10 m whose centres are 5 m and more off its border,
+    # and 3 x 3 of 20 m that are 10 m and more off: the other centres lie on the rim.
+    assert lines[1].startswith("1,1,1,0,0,10000.0,64,9,1,10,10,,,,,")
+    assert ",duplicate,Another parcel has the same geometry.,s4c_l4a/" in lines[1]
+    assert lines[9].startswith("9,1,1,0,0,10000.0,64,9,1,10,10,10,")
+    assert ",3,0,100.0,,S2," in lines[9]
+
+
+def test_every_row_speaks(ctx: Context) -> None:
+    """A light with its sentence, or a reason with its; never both, and the same in all files."""
+    product = processor.run(ctx, SMALL, crop_step(ctx))
+    table = result(product)
+    judged = table["reason"] == ""
+    assert table["sentence"].str.endswith((".", ").")).all()
+    assert table.loc[judged, ["light", "why", "p_declared", "rank", "group"]].notna().all(axis=None)
+    assert table.loc[~judged, ["light", "why", "p_declared", "rank"]].isna().all(axis=None)
+    assert sorted(table.loc[judged, "rank"]) == list(range(1, 246))
+    assert (table.loc[judged, "sensors"] == "S2").all()
+    lights = {item["light"]: item["parcels"] for item in accuracy(product)["lights"]}
+    counted = table["light"].value_counts()
+    assert lights == {light: int(counted.get(light, 0)) for light in lights}
+    assert sum(lights.values()) == 245
+    assert [item["light"] for item in product.properties["lights"]] == list(lights)
+
+
+def test_shapefile_holds_every_parcel_under_short_names(ctx: Context) -> None:
+    product = processor.run(ctx, SMALL, crop_step(ctx))
+    path = Path(product.asset("CropType.shp").href)
+    shape = pyogrio.read_dataframe(path)
+    assert pyogrio.read_info(path)["encoding"] == "UTF-8"
+    assert shape.crs == GRID.crs
+    assert max(map(len, shape.columns)) <= 10
+    table = gpd.read_parquet(product.asset("CropType.parquet").href)
+    assert shape["NewID"].tolist() == table["NewID"].tolist()
+    assert shape["CT_pred_1"].fillna(0).tolist() == table["CT_pred_1"].fillna(0).tolist()
+    assert shape["reason"].fillna("").tolist() == table["reason"].tolist()
+    assert shape["Duplic"].tolist() == table["Duplic"].astype(int).tolist()
+    assert shape.geometry.geom_equals(table.geometry).all()
+
+
+def test_the_large_files_of_the_original_can_be_left_out(ctx: Context) -> None:
+    params = SMALL.model_copy(update={"original_files": False})
+    product = processor.run(ctx, params, crop_step(ctx))
+    names = {asset.name for asset in product.assets}
+    assert len(names) == 10
+    assert not names & {"CropType.shp", "Parcels_all_with_predictions.csv"}
+    folder = Path(product.asset("CropType.csv").href).parent
+    assert not (folder / "SHP").exists()
 
 
 def test_parcels_of_a_block_share_their_fold(ctx: Context) -> None:
@@ -276,3 +327,37 @@ def test_de_marke_groups_out_of_fold(shared_data: Path, tmp_path: Path) -> None:
     assert document["overall_accuracy"] >= 0.91
     assert f1["grass"] >= 0.95
     assert f1["maize"] >= 0.91
+
+
+def test_acquisitions_of_both_sensors_are_counted(tmp_path: Path) -> None:
+    """By hand: three clear dates but for the parcel that is never seen; two of radar, one used."""
+    parcels = squares()
+    rows = observations(parcels)
+    radar = rows.filter(pl.col("time").dt.month() > 5)
+    markers = {"ndvi": rows, "evi": rows.head(1), "amp_vv": radar}
+    ctx = season_context(tmp_path, SEASON, GRID, parcels=parcels, lut=LUT, markers=markers)
+    numbers = parcels["NewID"].to_numpy(np.int64)
+    homes = pl.DataFrame(
+        {"parcel": numbers, "geom_hash": [f"{n:016x}" for n in numbers], "grid": GRID.name}
+    )
+    july = pl.DataFrame({"time": rows["time"].unique().sort().head(2), "grid": GRID.name})
+    table = MarkerTable.of(ctx.archive, SEASON)
+    acquired = Acquired(table, july, homes, (Sensor.S2, Sensor.S1))
+    clear, flown = (acquired.count(numbers, sensor) for sensor in (Sensor.S2, Sensor.S1))
+    assert (clear[13], flown[13]) == (0, 0)
+    assert (np.delete(clear, 13) == 2).all()
+    assert (np.delete(flown, 13) == 1).all()
+    unused = replace(acquired, sensors=(Sensor.S2,)).count(numbers, Sensor.S1)
+    assert not unused.any()
+
+
+def test_the_originals_method_fills_the_same_files(ctx: Context) -> None:
+    params = SMALL.model_copy(update={"method": Method.SEN4CAP, "mode": Mode.S2_ONLY})
+    product = processor.run(ctx, params, crop_step(ctx))
+    table, document = result(product), accuracy(product)
+    judged = table["reason"] == ""
+    assert document["model"] == f"{product.processor} sen4cap"
+    assert (table["model"] == document["model"]).all()
+    assert document["overall_accuracy"] > 0.9
+    assert (table.loc[judged, "n_s2_dates"] == 3).all()
+    assert len(product.assets) == 17

@@ -32,6 +32,9 @@ def frame() -> gpd.GeoDataFrame:
             "CT_conf_1": [0.9, 0.6, 0.8, NAN, NAN],
             "CT_pred_2": pd.array([2, 1, 2, None, None], dtype="Int32"),
             "CT_conf_2": [0.1, 0.4, 0.2, NAN, NAN],
+            "p_declared": [0.8, 0.004, 0.3, NAN, NAN],
+            "light": pd.Series(["conform", "not conform", "not decided", None, None], dtype="str"),
+            "sentence": ["It fits.", "It looks unlike its kind.", "", "No crop.", "No geometry."],
             "reason": ["", "", "", "no_crop", "no_geometry"],
             "Area_meters": [10000.0, 20000.0, 30000.0, 5000.0, 0.0],
         },
@@ -41,7 +44,20 @@ def frame() -> gpd.GeoDataFrame:
 
 
 def report() -> CropReport:
-    per_class = {"user_accuracy": 0.5, "producer_accuracy": None, "f1": 0.5, "support": 2}
+    per_class = {
+        "user_accuracy": 0.5,
+        "producer_accuracy": None,
+        "f1": 0.5,
+        "support": 2,
+        "user_accuracy_interval": [0.1, 0.9],
+        "producer_accuracy_interval": None,
+        "f1_interval": [0.2, 0.8],
+        "hectares": 3.0,
+        "f1_by_area": 0.4,
+    }
+    bins = [{"said": 0.7, "came": 0.5, "n": 2, "interval": [0.1, 0.9]}]
+    light = {"light": "not conform", "parcels": 1, "share": 1 / 3, "hectares": 2.0}
+    group = {"group": 0, "classes": ["Grass", "Maize"], "size": "all", "parcels": 3}
     series = pd.DataFrame({"time": DATES[:2], "mean": [0.3, 0.6], "stdev": [0.1, 0.1]})
     return CropReport(
         title="Crop types",
@@ -52,7 +68,14 @@ def report() -> CropReport:
             "classes": [{"code": 1, "name": "Grass"}, {"code": 2, "name": "Maize"}],
             "confusion": [[1, 1], [1, 0]],
             "overall_accuracy": 1 / 3,
+            "overall_accuracy_n": 3,
+            "overall_accuracy_interval": [0.061, 0.792],
+            "overall_accuracy_by_area": None,
             "kappa": None,
+            "macro_f1": None,
+            "lights": [{**light, "share_interval": [0.061, 0.792]}],
+            "groups": [{**group, "least_p_value": 0.25, "lights": {"not conform": 1}}],
+            "calibration": {"expected_error": 0.2, "expected_error_n": 2, "bins": bins},
             "per_class": [{"code": 1, "name": "Grass", **per_class}],
             "parameters": {"num-trees": 300},
             "note": "Out of fold.",
@@ -122,23 +145,35 @@ def test_headings_go_down_one_at_a_time_and_pictures_speak(page: str) -> None:
     assert reader.headings[0] == 1
     assert max(steps) == 1
     assert reader.headings.count(1) == 1
-    assert len(reader.alts) == reader.tags.count("img") == 1
+    assert len(reader.alts) == reader.tags.count("img") == 4
     assert min(map(len, reader.alts)) > 40
     assert 'role="img" aria-label="NDVI of parcel' in page
 
 
-def test_errors_come_first_and_the_surest_first(page: str) -> None:
-    order = [page.index(f'id="{name}"') for name in ("errors", "map", "curve", "accuracy", "made")]
+def test_doubts_come_first_and_the_least_likely_declaration_first(page: str) -> None:
+    names = ("doubts", "lights", "map", "curve", "accuracy", "made")
+    order = [page.index(f'id="{name}"') for name in names]
     assert order == sorted(order)
     text = words(page)
-    assert "2 parcels are predicted as another crop than declared" in text
-    assert "1 c3 3.00 Maize Grass 0.80 Maize (0.20)" in text
-    assert text.index("c3 3.00") < text.index("&lt;script&gt;alert(1)&lt;/script&gt; 2.00")
+    assert (
+        "1 parcel is not conform, the least likely declaration first; 1 more is predicted" in text
+    )
+    assert (
+        "2.00 Grass Maize (0.60) Grass (0.40) 0.0040 not conform It looks unlike its kind." in text
+    )
+    assert "2 c3 3.00 Maize Grass (0.80) Maize (0.20) 0.3000 not decided" in text
+
+
+def test_lights_groups_and_reliability_are_told(page: str) -> None:
+    text = words(page)
+    assert "not conform 1 33.3 % 6.1–79.2 % 2.0" in text
+    assert "0 Grass, Maize 3 0.2500 0 0 1" in text
+    assert "differ by 0.200 on average (2 parcels" in text
 
 
 def test_no_parcel_is_lost(page: str) -> None:
     text = words(page)
-    assert "5 parcels declared 3 with a predicted crop" in text
+    assert "5 parcels declared 3 with a predicted crop 1 conform 1 not decided 1 not conf" in text
     assert "2 parcels have no predicted crop." in text
     assert "1 0.50 No crop was declared. no_crop" in text
     assert "1 0.00 The declaration has no geometry. no_geometry" in text
@@ -146,8 +181,8 @@ def test_no_parcel_is_lost(page: str) -> None:
 
 def test_accuracy_and_matrix_are_as_given(page: str) -> None:
     text = words(page)
-    assert "Overall agreement 33.3 %, kappa –" in text
-    assert "Grass 2 0.500 50.0 % –" in text
+    assert "Overall agreement 33.3 % (6.1–79.2 %, 3 parcels), kappa –" in text
+    assert "Grass 2 3.0 0.500 20.0–80.0 % 50.0 % 10.0–90.0 % – 0.400" in text
     assert "Grass 1 1 2 Maize 1 · 1 all declared 2 1 3" in text
     assert "2 of 3 acquisitions were clear there." in text
     assert "3 × l2a, 2023-04-03 to 2023-06-03" in text
@@ -160,8 +195,8 @@ def test_truth_gives_verdicts_and_scores() -> None:
     text = words(build_crop_report(replace(report(), parcels=known)))
     assert "66.7 % are predicted as what grew there. Of 1 wrong declarations 1 were found" in text
     assert "1 of 2 differences is a false alarm." in text
-    assert "0.80 Maize (0.20) map wrong" in text
-    assert "0.60 Grass (0.40) declaration wrong" in text
+    assert "(0.80) Maize (0.20) 0.3000 not decided map wrong" in text
+    assert "not conform declaration wrong It looks unlike its kind." in text
 
 
 def test_same_report_same_bytes_whatever_the_order(page: str, tmp_path: Path) -> None:
@@ -173,10 +208,12 @@ def test_same_report_same_bytes_whatever_the_order(page: str, tmp_path: Path) ->
 
 
 def test_a_map_without_results_is_still_a_page() -> None:
-    none = frame().assign(
-        CT_pred_1=pd.array([None] * 5, dtype="Int32"), CT_conf_1=NAN, reason="no_data"
+    none = (
+        frame()
+        .assign(CT_pred_1=pd.array([None] * 5, dtype="Int32"), CT_conf_1=NAN, reason="no_data")
+        .assign(light=pd.Series([None] * 5, dtype="str"))
     )
     text = words(build_crop_report(replace(report(), parcels=none, accuracy={}, curve=None)))
-    assert "No parcel is predicted as another crop than declared." in text
+    assert "No parcel is predicted as another crop than declared, and none is called not" in text
     assert "5 6.50 No clear observation of the parcel in the season. no_data" in text
     assert "Overall agreement –, kappa –" in text

@@ -304,6 +304,8 @@ def test_a_schedule_outside_its_season_or_with_a_wrong_parameter_is_refused(
     added = schedules.add(system, replace(fine, parameters={"tiles_filter": "31UFU"}))
     assert added.parameters == {"lai.tiles_filter": "31UFU"}
     assert added.state == ScheduleState(date(2019, 5, 1))
+    asked = replace(fine, name="maps", processor="l4a")
+    assert schedules.add(system, asked).processor == "s4c_l4a"
 
 
 def test_an_edit_goes_on_after_the_last_date_and_a_new_first_date_starts_anew(

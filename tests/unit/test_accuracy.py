@@ -8,11 +8,16 @@ from sklearn import metrics
 
 from sen4cap.kernels.accuracy import (
     confusion_matrix,
+    effective_number,
+    f1_interval,
     f1_score,
     kappa,
+    macro_f1,
     overall_accuracy,
     producer_accuracy,
+    spread_of,
     user_accuracy,
+    wilson_interval,
 )
 
 # Predicted in rows, declared in columns.
@@ -58,3 +63,39 @@ def test_equal_to_scikit_learn() -> None:
     np.testing.assert_allclose(
         f1_score(matrix), metrics.f1_score(declared, predicted, average=None)
     )
+
+
+def test_wilson_equals_scipys() -> None:
+    from scipy.stats import binomtest
+
+    for hits, total in ((0, 7), (3, 10), (1480, 1611), (20, 20)):
+        known = binomtest(hits, total).proportion_ci(0.95, method="wilson")
+        found = wilson_interval(hits / total, total)
+        np.testing.assert_allclose(found, [known.low, known.high], atol=1e-6)
+    assert np.isnan(wilson_interval(np.nan, 0)).all()
+
+
+def test_equal_weights_count_each_and_one_large_one_counts_alone() -> None:
+    assert effective_number(np.full(8, 3.0)) == pytest.approx(8)
+    assert effective_number(np.array([1000.0, 1e-3])) == pytest.approx(1, abs=1e-5)
+    assert effective_number(np.array([])) == 0
+
+
+def test_interval_of_f1_holds_it() -> None:
+    """By hand for the first class: J = 20/35, Wilson 0.4086-0.7202; 2 J / (1 + J)."""
+    bounds = f1_interval(MATRIX)
+    np.testing.assert_allclose(bounds[0], [0.5801, 0.8374], atol=1e-4)
+    assert (bounds[:2, 0] < f1_score(MATRIX)[:2]).all()
+    assert (bounds[:2, 1] > f1_score(MATRIX)[:2]).all()
+    assert np.isnan(bounds[2]).all()
+
+
+def test_spread_of_kappa_is_that_of_the_large_sample() -> None:
+    """Fleiss, Cohen & Everitt (1969): by hand, the standard error of kappa is 0.1270."""
+    counted = np.array([True, True, False])
+    found = spread_of(MATRIX, counted, seed=1)
+    assert found.kappa[1] - found.kappa[0] == pytest.approx(2 * 1.96 * 0.1270, rel=0.05)
+    assert found.macro_f1[0] < macro_f1(MATRIX, counted) < found.macro_f1[1]
+    again = spread_of(MATRIX, counted, seed=1)
+    np.testing.assert_array_equal(found.kappa, again.kappa)
+    assert np.isnan(spread_of(np.zeros((2, 2)), np.array([True, True]), 1).kappa).all()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import UTC, date, datetime
 from pathlib import Path
 
@@ -13,7 +14,8 @@ from sen4cap.domain import Season, Sensor
 from sen4cap.errors import NoInput
 from sen4cap.processing.marker_table import MarkerTable
 from sen4cap.processors.l4a_crop_type import features as module
-from sen4cap.processors.l4a_crop_type.features import columns_of, season_features
+from sen4cap.processors.l4a_crop_type.features import Features, Reading, columns_of
+from sen4cap.processors.l4a_crop_type.features import season_features as features_of
 
 SEASON = Season("s", "2020", date(2020, 1, 1), date(2020, 3, 31))
 SEEN = pl.DataFrame(
@@ -27,6 +29,17 @@ SEEN = pl.DataFrame(
 )
 """Acquisitions of the home grid."""
 HOMES = pl.DataFrame({"parcel": [4, 7, 9], "geom_hash": ["a", "b", "c"], "grid": ["g", "g", "g"]})
+
+
+def season_features(
+    store: MarkerTable,
+    season: Season,
+    seen: pl.DataFrame,
+    homes: pl.DataFrame,
+    optical: frozenset[str],
+    sensors: Collection[Sensor] = tuple(Sensor),
+) -> Features:
+    return features_of(Reading(store, season, seen, homes, optical, sensors))
 
 
 def table(folder: Path) -> MarkerTable:
@@ -103,7 +116,8 @@ def test_columns_hold_no_year() -> None:
     assert names[:3] == ("ndvi_mean_d31", "ndvi_mean_d32", "ndvi_mean_d33")
     later = Season("s", "w", date(2023, 11, 1), date(2024, 2, 10))
     assert names == columns_of("ndvi", later)
-    assert len(names) == 2 * 10 + 11
+    # Of 10 dekads: 2 quantiles of the season; a median of 2 halves, 4 quarters and those across.
+    assert len(names) == 2 * 10 + 11 + 2 + 3 + 7
 
 
 def test_pixels_are_those_of_sentinel_2(tmp_path: Path) -> None:
@@ -119,10 +133,10 @@ def test_sensors_are_told_apart_where_their_grids_bear_one_name(tmp_path: Path) 
 
     def names(*sensors: Sensor) -> set[str]:
         found = season_features(store, SEASON, SEEN, HOMES, frozenset({"g"}), sensors)
-        return {name.rpartition("_count")[0] for name in found.names if name.endswith("_count")}
+        return {name.removesuffix("_count") for name in found.names if name.endswith("_count")}
 
-    assert names(Sensor.S1, Sensor.S2) == {"amp_vv", "ndvi"}
-    assert names(Sensor.S1) == {"amp_vv"}
+    assert names(Sensor.S1, Sensor.S2) == {"amp_vv_asc", "amp_vv_desc", "ndvi"}
+    assert names(Sensor.S1) == {"amp_vv_asc", "amp_vv_desc"}
     assert names(Sensor.S2) == {"ndvi"}
     both = season_features(store, SEASON, SEEN, HOMES, frozenset({"g"}))
     np.testing.assert_array_equal(both.pixels, np.array([20, 2, np.nan], np.float32))

@@ -13,13 +13,14 @@ import pytest
 from sen4cap.domain import Product, ProductType
 from sen4cap.errors import InvalidParameter, NoInput
 from sen4cap.processing import Scope, parameters_of, validate
-from sen4cap.processors.l4a_crop_type import model, processor
+from sen4cap.processors.l4a_crop_type import boosted, processor
 from sen4cap.processors.l4a_crop_type.features import Features
-from sen4cap.processors.l4a_crop_type.model import Sample, class_weights, out_of_fold
+from sen4cap.processors.l4a_crop_type.model import Sample, out_of_fold
 from sen4cap.processors.l4a_crop_type.params import CropTypeParams
 from sen4cap.processors.l4a_crop_type.selection import choose
+from sen4cap.processors.l4a_crop_type.teachers import class_weights
 
-FAST = CropTypeParams(num_trees=15, min_node_size=5)
+FAST = CropTypeParams(num_trees=45, min_node_size=5)
 
 
 def sample(count: int = 400, seed: int = 0) -> Sample:
@@ -53,7 +54,7 @@ def test_parcels_that_do_not_teach_are_judged_all_the_same() -> None:
 
 
 def test_any_number_of_threads_gives_the_same_bits(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(model, "ROWS_PER_THREAD", 100)
+    monkeypatch.setattr(boosted, "ROWS_PER_THREAD", 100)
     given = sample(3000)
     one, four = out_of_fold(given, FAST, cores=1), out_of_fold(given, FAST, cores=4)
     assert one.tobytes() == four.tobytes()
@@ -82,7 +83,7 @@ def test_too_little_to_learn_is_refused() -> None:
 
 def test_a_model_that_diverges_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     """Many classes, steps far too large, and nothing that shrinks the leaves."""
-    monkeypatch.setitem(model.FIXED, "lambda_l2", 0.0)
+    monkeypatch.setitem(boosted.FIXED, "lambda_l2", 0.0)
     draw = np.random.default_rng(0)
     share = 1 / np.arange(1, 26) ** 1.5
     target = draw.choice(25, 3000, p=share / share.sum())
@@ -100,6 +101,7 @@ def test_who_is_judged_and_who_teaches() -> None:
         names=("x",),
         values=np.zeros((8, 1), np.float32),
         pixels=np.array([50, 2, np.nan, 5, 50, 50, 50, np.nan], np.float32),
+        radar_pixels=np.full(8, np.nan, np.float32),
         seen=np.array([1, 1, 0, 1, 1, 1, 1, 1], bool),
         stale=0,
     )
@@ -121,7 +123,7 @@ def test_keys_defaults_and_bounds_are_the_originals(shared_data: Path) -> None:
     declared = {item.key: item for item in parameters_of(CropTypeParams)}
     original = {row["key"].removeprefix(prefix): (row["default"], row["allowed"]) for row in rows}
     shared = {key: original[key] for key in declared if key in original}
-    assert len(shared) == 7
+    assert len(shared) == 14
     for key, (default, bounds) in shared.items():
         item = declared[key]
         assert str(getattr(item.default, "value", item.default)) == default
@@ -136,7 +138,7 @@ def test_keys_defaults_and_bounds_are_the_originals(shared_data: Path) -> None:
         ("lc", "15", "processor.s4c_l4a.lc = '15'"),
         ("lc", "", "processor.s4c_l4a.lc = ''"),
         ("mode", "s3-only", "processor.s4c_l4a.mode = 's3-only'"),
-        ("smote-k", 5, "processor.s4c_l4a.smote-k is no parameter"),
+        ("smote-x", 5, "processor.s4c_l4a.smote-x is no parameter"),
     ],
 )
 def test_bad_values_are_refused_with_their_key(key: str, value: object, said: str) -> None:

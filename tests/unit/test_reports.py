@@ -19,8 +19,17 @@ from sen4cap.domain import Asset, Reason
 from sen4cap.errors import MissingColumn
 from sen4cap.geo.style import categorized_qml, palette, rgb
 from sen4cap.reports import parcel_to_show, score, season_picture, with_truth
-from sen4cap.reports.crop_type import disagrees, number, percent, sentence_of
-from sen4cap.reports.figures import MapClass, compound_outline, crop_map, parcel_curve
+from sen4cap.reports.doubts import disagrees, sentence_of
+from sen4cap.reports.figures import (
+    MapClass,
+    Measured,
+    class_plot,
+    compound_outline,
+    crop_map,
+    parcel_curve,
+    reliability_plot,
+)
+from sen4cap.reports.words import number, percent, within
 
 NAN = float("nan")
 
@@ -88,6 +97,32 @@ def test_numbers_for_people() -> None:
     assert percent(1.0, 0) == "100 %"
     assert percent(None) == percent(NAN) == number(None) == number(NAN) == "–"
     assert number(1234.5678) == "1,234.57"
+
+
+def test_intervals_for_people() -> None:
+    assert within([0.0612, 0.7923]) == "6.1–79.2 %"
+    assert within(None) == ""
+
+
+def test_plots_stand_missing_values_and_repeat() -> None:
+    classes = [Measured("Beet", NAN, NAN, NAN, 2.0), Measured("Maize", 0.9, 0.8, 0.95, 8.0)]
+    for draw in (
+        lambda: class_plot(classes),
+        lambda: reliability_plot([0.5, 0.9], [0.4, 1.0], [(0.2, 0.6), (0.8, 1.0)]),
+        lambda: reliability_plot([], [], []),
+    ):
+        assert draw().startswith(b"\x89PNG")
+        assert draw() == draw()
+
+
+def test_a_map_of_lights_is_drawn_by_their_names() -> None:
+    frame = parcels().assign(light=pd.Series(["conform", "conform", "no", None], dtype="str"))
+    classes = [MapClass("conform", "conform", "#009e73"), MapClass("no", "no", "#d55e00")]
+    nothing = np.zeros(4, dtype=bool)
+    picture = crop_map(frame, classes, nothing, {}, column="light")
+    pixels = (matplotlib.image.imread(BytesIO(picture))[..., :3] * 255).round().astype(int)
+    share = {item.colour: (pixels == rgb(item.colour)).all(axis=2).mean() for item in classes}
+    assert share["#009e73"] > 1.5 * share["#d55e00"] > 0
 
 
 def test_reasons_speak() -> None:

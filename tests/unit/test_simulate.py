@@ -238,7 +238,7 @@ def test_scenes_are_stac_items_with_cloud_optimised_assets(tmp_path: Path) -> No
     assert item.properties["s2:processing_baseline"] == "05.10"
     assert item.datetime == datetime(2023, 3, 3, 10, 50, 29, tzinfo=UTC)
     assert sorted(item.assets) == ["B02", "B03", "B04", "B08", "B11", "SCL"]
-    outline = transform_bounds("EPSG:32631", "EPSG:4326", *made.grid.bounds)
+    outline = transform_bounds("EPSG:32631", "EPSG:4326", *made.grids[0].bounds)
     assert item.bbox == pytest.approx(outline, abs=1e-6)
     for name, asset in item.assets.items():
         with rasterio.open(made.items[0].parent / asset.href) as dataset:

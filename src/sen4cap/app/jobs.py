@@ -57,8 +57,13 @@ class Outcome:
 
     job: Job
     made: tuple[Product, ...]
-    standing: int
-    """Steps with nothing to do, because their product stands already."""
+    stood: tuple[Product, ...]
+    """Of steps with nothing to do, because these stood already."""
+
+    @property
+    def standing(self) -> int:
+        """Steps with nothing to do."""
+        return len(self.stood)
 
 
 def submit(
@@ -161,7 +166,8 @@ def run(
     kinds = (drafted.processor.produces,)
     standing = {item.slot: item for item in system.store.products.search(site, types=kinds)}
     made = tuple(standing[step.slot] for step in drafted.plan.steps if step.slot in standing)
-    return Outcome(job, made, len(drafted.plan.done))
+    stood = tuple(step.previous for step in drafted.plan.done if step.previous is not None)
+    return Outcome(job, made, stood)
 
 
 def pause(system: System, number: int, *, now: bool = False) -> Job:

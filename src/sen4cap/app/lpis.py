@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import socket
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,11 +22,6 @@ if TYPE_CHECKING:
 
     from sen4cap.domain.parcel import Mode
     from sen4cap.parcels import Columns, Prepared, Report
-
-S2_PIXEL, S2_BUFFER = 10.0, 5.0
-"""Pixel and inner buffer of the count `S2Pix`, metres, as the original's."""
-S1_PIXEL, S1_BUFFER = 20.0, 10.0
-"""Pixel and inner buffer of the count `S1Pix`, metres, as the original's."""
 
 
 @dataclass(frozen=True)
@@ -205,38 +200,24 @@ def _places(frame: GeoDataFrame, grids: list[Grid]) -> pl.DataFrame:
     """Columns new_id, home_s2, s2_pix, home_s1, s1_pix; without S1 grids the S2 homes serve."""
     import polars as pl
 
-    optical = [grid for grid in grids if grid.sensor is Sensor.S2]
-    radar = [grid for grid in grids if grid.sensor is Sensor.S1]
-    home_s2, s2_pix = _counts(frame, optical, S2_PIXEL, S2_BUFFER)
-    home_s1, s1_pix = _counts(frame, radar or optical, S1_PIXEL, S1_BUFFER)
+    from sen4cap.processing.homes import places_of
+
+    optical, radar = (places_of(frame, grids, sensor) for sensor in (Sensor.S2, Sensor.S1))
+    has_radar = any(grid.sensor is Sensor.S1 for grid in grids)
     return pl.DataFrame(
         {
             "new_id": frame["NewID"].to_numpy(),
-            "home_s2": home_s2,
-            "s2_pix": s2_pix,
-            "home_s1": home_s1 if radar else [None] * len(frame),
-            "s1_pix": s1_pix,
+            "home_s2": _named(optical.home),
+            "s2_pix": optical.pixels,
+            "home_s1": _named(radar.home) if has_radar else [None] * len(frame),
+            "s1_pix": radar.pixels,
         },
         schema_overrides={"home_s1": pl.String},
     )
 
 
-def _counts(
-    frame: GeoDataFrame, grids: list[Grid], pixel: float, buffer: float
-) -> tuple[list[str | None], list[int]]:
-    """Home grid of each parcel, and its whole pixels there."""
-    import numpy as np
-
-    from sen4cap.geo.home import home_grids
-    from sen4cap.geo.pixels import whole_pixels
-
-    geometries, crs = frame.geometry.to_numpy(), frame.crs.to_wkt()
-    homes = home_grids(geometries, crs, grids)
-    counts = np.zeros(len(frame), dtype=np.int64)
-    for grid in grids:
-        here = np.flatnonzero(homes == grid.name)
-        counts[here] = whole_pixels(geometries[here], crs, grid, pixel, buffer)
-    return [str(name) or None for name in homes], [int(count) for count in counts]
+def _named(homes: Iterable[str]) -> list[str | None]:
+    return [str(name) or None for name in homes]
 
 
 def lut_file(system: System, site: str, year: int) -> Path:

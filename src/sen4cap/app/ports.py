@@ -51,6 +51,9 @@ class Sites(Protocol):
     def all(self) -> list[Site]:
         """All sites, sorted by short name."""
 
+    def numbers(self) -> Mapping[int, str]:
+        """Short names by the number that a site got when it was added."""
+
     def replace(self, site: Site) -> None:
         """Give the site of the same short name new values."""
 

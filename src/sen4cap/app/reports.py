@@ -6,7 +6,7 @@ import json
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sen4cap.domain import Asset, Product, ProductType, Role
 from sen4cap.processing import Context, Step, write_whole
@@ -26,16 +26,36 @@ MOST_PARCELS = 2000
 
 
 def with_report(context: Context, step: Step, product: Product) -> Product:
-    """The product with its page as a further asset, where there is a page for its type.
+    """The product with its page and plot as further assets, where there are such for its type.
 
-    Made where the step runs: it reads files that the step read or wrote, and nothing else.
+    Made where the step runs: they read files that the step read or wrote, and nothing else.
     """
     if product.type is not ProductType.L4A:
         return product
-    path = Path(product.asset("accuracy.json").href).parent.parent / "report.html"
-    write_crop_report(context, step, product, path)
+    folder = Path(product.asset("accuracy.json").href).parent
+    plot = folder / f"Accuracy_metrics_plot_r{product.revision[:8]}.png"
+    write_crop_plot(product, plot)
+    picture = Asset("Accuracy_metrics_plot.png", str(plot), Role.OVERVIEW, "image/png")
+    drawn = replace(product, assets=(*product.assets, picture))
+    path = folder.parent / "report.html"
+    write_crop_report(context, step, drawn, path)
     page = Asset("report.html", str(path), Role.OVERVIEW, "text/html")
-    return replace(product, assets=(*product.assets, page))
+    return replace(drawn, assets=(*drawn.assets, page))
+
+
+def write_crop_plot(product: Product, path: Path) -> None:
+    """Draw the F1 of each crop of a crop type product, the largest first."""
+    from sen4cap.reports import class_picture
+
+    with write_whole(path) as temporary:
+        temporary.write_bytes(class_picture(_accuracy(product)["per_class"]))
+
+
+def _accuracy(product: Product) -> dict[str, Any]:
+    document: dict[str, Any] = json.loads(
+        Path(product.asset("accuracy.json").href).read_text("utf-8")
+    )
+    return document
 
 
 def write_crop_report(
@@ -51,14 +71,13 @@ def write_crop_report(
     from sen4cap.reports import CropReport, parcel_to_show, with_truth
     from sen4cap.reports import write_crop_report as write
 
-    accuracy = Path(product.asset("accuracy.json").href)
     parcels = read_parcels(Path(product.asset("CropType.parquet").href))
     report = CropReport(
         title=f"Crop types: {product.site}, season {context.season.name}",
         site=context.site,
         season=context.season,
         parcels=parcels if truth is None else with_truth(parcels, truth),
-        accuracy=json.loads(accuracy.read_text("utf-8")),
+        accuracy=_accuracy(product),
         curve=_curve(context, step, parcels, parcel_to_show(parcels)),
         class_names=_class_names(context),
         products=step.inputs,

@@ -84,7 +84,8 @@ def _checked(system: System, schedule: Schedule) -> Schedule:
         raise InvalidParameter(f"'{chosen.id}' has no choice of inputs: leave it out.")
     used = planning.parameters(system, chosen, schedule.site, given)
     values = {item.key: as_text(getattr(used, item.name)) for item in parameters_of(chosen.params)}
-    return replace(schedule, parameters={key: values[key] for key in sorted(given)})
+    kept = {key: values[key] for key in sorted(given)}
+    return replace(schedule, processor=chosen.id, parameters=kept)
 
 
 def edit(

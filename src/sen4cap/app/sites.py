@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from sen4cap.app.system import System
 from sen4cap.domain import Season, Site, short_name
-from sen4cap.errors import InputRefused, InvalidParameter
+from sen4cap.errors import InputRefused, InvalidParameter, NotFound
 
 if TYPE_CHECKING:
     from geopandas import GeoDataFrame
@@ -49,6 +49,23 @@ def _outline_of(path: Path) -> str:
     if outline is None:
         raise InputRefused(f"'{path.name}' encloses no area: give the polygon of the site.")
     return outline
+
+
+def site_of(system: System, text: str) -> Site:
+    """The site of a short name, or of a number: `id` of the table `site`.
+
+    Raises
+    ------
+    NotFound
+        If there is none.
+    """
+    numbers = system.store.sites.numbers()
+    if text.isdecimal() and text not in numbers.values():
+        if int(text) not in numbers:
+            known = ", ".join(f"{number} ({name})" for number, name in sorted(numbers.items()))
+            raise NotFound(f"There is no site {text}; there are: {known or 'none'}.")
+        text = numbers[int(text)]
+    return system.store.sites.get(text)
 
 
 def tiles(site: Site) -> tuple[str, ...]:

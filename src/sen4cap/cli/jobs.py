@@ -9,9 +9,8 @@ from typing import Annotated, Any
 
 import typer
 
-from sen4cap.cli.output import AsJson, emit, table
+from sen4cap.cli.output import AsJson, emit, pair, table
 from sen4cap.domain import Job, Status, StepRecord
-from sen4cap.errors import InvalidParameter
 
 app = typer.Typer(
     help="Ask for work, look at it, pause, cancel or repeat it.", no_args_is_help=True
@@ -41,20 +40,13 @@ def submit_job(
     from sen4cap.app import jobs, system
 
     day = nominal.date() if nominal else None
-    values = dict(_pair(item) for item in given or ())
+    values = dict(pair(item) for item in given or ())
     with system.session() as here:
         job = jobs.submit(
             here, processor, site, season, values, name=name, priority=priority, nominal=day
         )
         steps = here.store.steps.of(job.id or 0)
     _tell(job, as_json, f"{len(steps)} steps to do" if steps else "all of it stands already")
-
-
-def _pair(text: str) -> tuple[str, str]:
-    key, equals, value = text.partition("=")
-    if not equals:
-        raise InvalidParameter(f"'{text}' is no parameter: write --set key=value.")
-    return key.strip(), value.strip()
 
 
 @app.command("list")

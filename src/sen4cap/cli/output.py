@@ -16,6 +16,7 @@ from rich.table import Table
 from sen4cap.errors import (
     Conflict,
     InputRefused,
+    InvalidParameter,
     NoInput,
     NotFound,
     Sen4capError,
@@ -74,6 +75,20 @@ def emit(value: Any, as_json: bool, text: str | Table | None = None) -> None:
         Console().print(text)
     elif text is not None:
         typer.echo(text)
+
+
+def pair(text: str) -> tuple[str, str]:
+    """Both sides of `key=value`.
+
+    Raises
+    ------
+    InvalidParameter
+        If there is no equals sign.
+    """
+    key, equals, value = text.partition("=")
+    if not equals:
+        raise InvalidParameter(f"'{text}' has no equals sign: write key=value.")
+    return key.strip(), value.strip()
 
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[Any]], title: str = "") -> Table:

@@ -18,12 +18,19 @@ def list_processors(as_json: AsJson = False) -> None:
 
     found = list(processors().values())
     rows = [
-        (item.id, item.version, item.title, ", ".join(item.consumes), item.produces.value)
+        (
+            " ".join((item.id, *item.aliases)),
+            item.version,
+            item.title,
+            ", ".join(item.consumes),
+            item.produces.value,
+        )
         for item in found
     ]
     values = [
         {
             "id": item.id,
+            "aliases": list(item.aliases),
             "version": item.version,
             "title": item.title,
             "description": item.description,

@@ -23,6 +23,23 @@ def square_blocks(x: NDArray[np.floating], y: NDArray[np.floating], edge: float)
     return block.reshape(-1).astype(np.int64)
 
 
+def blocks_of_holdings(block: Integers, holding: Integers, folds: int) -> Integers:
+    """Block of each element, that of most elements of its holding; ties go to the lowest block.
+
+    `block`, `holding`: shape (n,); a holding below 0 is none. A holding with more than its share
+    of the folds' elements stays where it is: it would fill a fold alone.
+    """
+    largest = len(block) / folds
+    count = np.bincount(np.maximum(holding, 0), minlength=1)
+    alone = (holding < 0) | (count[holding] > largest)
+    pair, count = np.unique(np.stack([holding, block])[:, ~alone], axis=1, return_counts=True)
+    order = np.lexsort((pair[1], -count, pair[0]))
+    owner, first = np.unique(pair[0, order], return_index=True)
+    found = block.copy()
+    found[~alone] = pair[1, order][first][np.searchsorted(owner, holding[~alone])]
+    return found
+
+
 def balanced_folds(block: Integers, folds: int, seed: int) -> Integers:
     """Fold (0 … folds - 1) of each element; elements of one block share their fold.
 

@@ -1,10 +1,17 @@
 """Dense features from long series: periods of the calendar and statistics over a season.
 
+Quantiles of halves, quarters and eighths of a season say when something happened, without a model
+of how crops grow (QUANT; Dempster et al. 2024, Data Mining and Knowledge Discovery 38: 2377-2402).
+
 Memory: `period_means` holds one float64 sum and one count per cell of its result, 12 bytes in
-all; `season_statistics` one sorted copy of its input.
+all; `season_statistics` one sorted copy of its input, `interval_quantiles` one of an interval.
 """
 
 from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -52,6 +59,84 @@ def season_statistics(values: NDArray[np.floating]) -> Floats:
     mean = _mean(values, count)
     spread = np.sqrt(_mean((values - mean) ** 2, count))
     return np.concatenate([quantiles, amplitude, mean, spread], axis=1).astype(np.float32)
+
+
+DEPTH = 4
+"""Times that a season is halved, and one: its eighths are the shortest intervals."""
+PERIODS_PER_QUANTILE = 4
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A part of a season and the quantiles that describe it."""
+
+    start: int
+    """First period."""
+    stop: int
+    """Period behind the last one."""
+    quantiles: tuple[float, ...]
+    """Evenly spaced from least to greatest, or the median alone."""
+
+
+def dyadic_intervals(periods: int) -> tuple[Interval, ...]:
+    """The season, its halves, quarters and eighths, and those that lie across their borders.
+
+    There is a quantile for every four periods. Intervals have two periods at least.
+    """
+    found: list[Interval] = []
+    for level in range(DEPTH):
+        count = 2**level
+        if periods < 2 * count:
+            break
+        edges = [round(place * periods / count) for place in range(count + 1)]
+        half = (edges[1] - edges[0]) // 2
+        parts = list(itertools.pairwise(edges))
+        across = [(start + half, stop + half) for start, stop in parts[:-1]]
+        found += [_interval(start, stop) for start, stop in (*parts, *across)]
+    return tuple(found)
+
+
+def _interval(start: int, stop: int) -> Interval:
+    count = max(1, (stop - start) // PERIODS_PER_QUANTILE)
+    shares = (0.5,) if count == 1 else tuple(place / (count - 1) for place in range(count))
+    return Interval(start, stop, shares)
+
+
+def interval_quantiles(values: NDArray[np.floating], intervals: Sequence[Interval]) -> Floats:
+    """The quantiles of each interval of each row, missing values left out.
+
+    `values`: shape (n, periods); NaN is missing. Returns shape (n, k), interval by interval; NaN
+    where an interval holds no value. Quantiles as in `season_statistics`.
+    """
+    columns = []
+    for interval in intervals:
+        part = values[:, interval.start : interval.stop]
+        ordered, count = np.sort(part, axis=1), np.sum(~np.isnan(part), axis=1)
+        columns += [_quantile(ordered, count, share) for share in interval.quantiles]
+    return np.stack(columns, axis=1).astype(np.float32) if columns else values[:, :0]
+
+
+def interpolated(
+    values: NDArray[np.floating], at: NDArray[np.floating], asked: NDArray[np.floating]
+) -> Floats:
+    """Each row on a line between its known values before and after, constant beyond the ends.
+
+    `values`: shape (n, k), NaN is missing; `at`: where the columns are, ascending, shape (k,);
+    `asked`: shape (m,). Returns shape (n, m); NaN throughout where a row has no value.
+    """
+    place = np.arange(len(at))
+    known = ~np.isnan(values)
+    before = np.maximum.accumulate(np.where(known, place, -1), axis=1)
+    after = np.minimum.accumulate(np.where(known, place, len(at))[:, ::-1], axis=1)[:, ::-1]
+    low = before[:, np.maximum(np.searchsorted(at, asked, "right") - 1, 0)]
+    high = after[:, np.minimum(np.searchsorted(at, asked, "left"), len(at) - 1)]
+    left, right = np.where(low < 0, high, low), np.where(high == len(at), low, high)
+    left, right = left.clip(0, len(at) - 1), right.clip(0, len(at) - 1)
+    span = (at[right] - at[left]).astype(np.float64)
+    along = np.divide(asked - at[left], span, out=np.zeros_like(span), where=span > 0).clip(0, 1)
+    first, last = np.take_along_axis(values, left, 1), np.take_along_axis(values, right, 1)
+    found: Floats = (first + along * (last - first)).astype(np.float32)
+    return found
 
 
 def _quantile(

@@ -4,18 +4,46 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 import polars as pl
 
 from sen4cap.domain import Grid, Sensor
 from sen4cap.geo.home import home_grids
+from sen4cap.geo.pixels import whole_pixels
 
 if TYPE_CHECKING:
     from geopandas import GeoDataFrame
 
 SCHEMA = {"parcel": pl.Int64(), "geom_hash": pl.String(), "grid": pl.String()}
+
+PIXEL = {Sensor.S2: (10.0, 5.0), Sensor.S1: (20.0, 10.0)}
+"""Pixel and inner buffer of the counts `S2Pix` and `S1Pix`, metres, as the original's."""
+
+
+class Places(NamedTuple):
+    """Where parcels are counted; shape (n,) each."""
+
+    home: npt.NDArray[np.str_]
+    """Name of the grid; '' where none covers the parcel."""
+    pixels: npt.NDArray[np.int64]
+    """Whole pixels on it."""
+
+
+def places_of(parcels: GeoDataFrame, grids: Sequence[Grid], sensor: Sensor) -> Places:
+    """Home grid and `S2Pix` or `S1Pix` of parcels; without grids of S1 those of S2 serve."""
+    own = [grid for grid in grids if grid.sensor is sensor]
+    if sensor is Sensor.S1 and not own:
+        own = [grid for grid in grids if grid.sensor is Sensor.S2]
+    geometries, crs = parcels.geometry.to_numpy(), parcels.crs.to_wkt()
+    home = home_grids(geometries, crs, own)
+    pixels = np.zeros(len(parcels), np.int64)
+    for grid in own:
+        here = np.flatnonzero(home == grid.name)
+        pixels[here] = whole_pixels(geometries[here], crs, grid, *PIXEL[sensor])
+    return Places(home, pixels)
 
 
 def parcel_homes(parcels: GeoDataFrame, grids: Sequence[Grid]) -> pl.DataFrame:

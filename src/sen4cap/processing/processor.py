@@ -73,6 +73,8 @@ class Processor:
     """(params, scope, products of the consumed types in the season) → steps. Pure."""
     run: Run
     """(context, params, step) → the product of the step. The only place with I/O."""
+    aliases: tuple[str, ...] = ()
+    """Further short names that it is asked for by; what is recorded is its `id`."""
     needs_lut: bool = False
     """Whether its steps read the crop look-up table."""
     per_season: bool = True

@@ -18,8 +18,15 @@ def processors() -> dict[str, Processor]:
     return {item.id: item for item in sorted(found, key=lambda item: str(item.id))}
 
 
+@cache
+def _by_any_name() -> dict[str, Processor]:
+    """Processors by short name and alias; a short name goes before an alias."""
+    known = processors()
+    return {alias: item for item in known.values() for alias in item.aliases} | known
+
+
 def processor(short_name: str) -> Processor:
-    """The processor of a short name.
+    """The processor of a short name or alias.
 
     Raises
     ------
@@ -27,7 +34,7 @@ def processor(short_name: str) -> Processor:
         If none is installed under that name.
     """
     try:
-        return processors()[short_name]
+        return _by_any_name()[short_name]
     except KeyError:
         known = ", ".join(processors())
         raise NotFound(f"There is no processor '{short_name}'; there are: {known}.") from None

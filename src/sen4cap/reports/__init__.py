@@ -1,5 +1,6 @@
 """Reports for people: figures, pages, and scores against the truth."""
 
+from sen4cap.reports.agreement import class_picture
 from sen4cap.reports.crop_type import (
     CropReport,
     ParcelCurve,
@@ -15,6 +16,7 @@ __all__ = [
     "ParcelCurve",
     "Scores",
     "build_crop_report",
+    "class_picture",
     "parcel_to_show",
     "score",
     "season_picture",

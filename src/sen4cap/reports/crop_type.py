@@ -1,9 +1,7 @@
-"""The crop type report: one self-contained HTML page, the errors first."""
+"""The crop type report: one self-contained HTML page, the doubts first."""
 
 from __future__ import annotations
 
-import math
-from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -17,13 +15,22 @@ import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 from markupsafe import Markup
 
-from sen4cap.domain import Product, Reason, Season, Site
+from sen4cap.domain import Product, Season, Site
 from sen4cap.geo.style import palette
+from sen4cap.reports.agreement import figures_of
+from sen4cap.reports.doubts import RED, disagrees, doubted, left_out, named
 from sen4cap.reports.figures import MapClass, crop_map, parcel_curve
 from sen4cap.reports.scores import Scores, codes, score
+from sen4cap.reports.words import data_url, number, percent, within
 
 LISTED = 25
-"""Rows of the table of errors."""
+"""Rows of the table of doubts."""
+LIGHTS = (
+    MapClass("conform", "conform", "#009e73"),
+    MapClass("not decided", "not decided", "#f0e442"),
+    MapClass("not conform", "not conform", "#d55e00"),
+)
+"""Values of `light`, and their colours."""
 
 
 @dataclass(frozen=True)
@@ -49,8 +56,9 @@ class CropReport:
     site: Site
     season: Season
     parcels: gpd.GeoDataFrame
-    """All parcels: `NewID, ori_id, CT_decl, CT_pred_1, CT_conf_1, CT_pred_2, CT_conf_2, reason,
-    Area_meters`, geometry; with `CT_true` too, the report compares with the truth."""
+    """All parcels: `NewID, ori_id, CT_decl, CT_pred_1, CT_conf_1, CT_pred_2, CT_conf_2, p_declared,
+    light, sentence, reason, Area_meters`, geometry; with `CT_true` too, the report compares with
+    the truth."""
     accuracy: Mapping[str, Any]
     """Content of the map's `accuracy.json`."""
     curve: ParcelCurve | None = None
@@ -74,31 +82,29 @@ def build_crop_report(report: CropReport) -> str:
     parcels = report.parcels.sort_values("NewID", kind="stable").reset_index(drop=True)
     names = _names(report)
     differs = disagrees(parcels)
-    errors = _errors(parcels, differs, names)
-    classes = _classes(parcels, names)
-    numbers = {row["NewID"]: row["number"] for row in errors[:LISTED]}
+    doubts = doubted(parcels, differs, names)
+    numbers = {row["NewID"]: row["number"] for row in doubts[:LISTED]}
     return _template().render(
         report=report,
         figures=_key_figures(parcels, differs, report.accuracy),
-        errors=errors[:LISTED],
-        error_count=len(errors),
-        left_out=_left_out(parcels),
+        doubts=doubts[:LISTED],
+        doubt_count=len(doubts),
+        red_count=int((parcels["light"] == RED).sum()),
+        left_out=left_out(parcels),
         left_out_count=int(parcels["CT_pred_1"].isna().sum()),
         scores=_scores(parcels),
-        confusion=_confusion(report.accuracy),
-        per_class=report.accuracy.get("per_class", []),
-        map_source=_data_url(crop_map(parcels, classes, differs, numbers)),
+        accuracy=figures_of(report.accuracy),
+        crops_source=data_url(crop_map(parcels, _classes(parcels, names), differs, numbers)),
+        lights_source=data_url(_light_map(parcels, numbers)),
         curve=_curve(report.curve, parcels, names),
         products=_product_counts(report.products),
         parameters=_parameters(report.accuracy),
     )
 
 
-def disagrees(parcels: pd.DataFrame) -> npt.NDArray[np.bool_]:
-    """Which parcels are predicted as another class than declared, shape (parcel,)."""
-    declared, predicted = codes(parcels["CT_decl"]), codes(parcels["CT_pred_1"])
-    known = ~np.isnan(declared) & ~np.isnan(predicted)
-    return np.asarray(known & (declared != predicted))
+def _light_map(parcels: gpd.GeoDataFrame, numbers: Mapping[int, int]) -> bytes:
+    red = (parcels["light"] == RED).to_numpy(dtype=bool, na_value=False)
+    return crop_map(parcels, LIGHTS, red, numbers, column="light", outline=RED)
 
 
 def parcel_to_show(parcels: pd.DataFrame) -> int:
@@ -109,9 +115,9 @@ def parcel_to_show(parcels: pd.DataFrame) -> int:
     """
     area = parcels["Area_meters"].to_numpy(dtype="float64", na_value=0.0)
     sure = parcels["CT_conf_1"].to_numpy(dtype="float64", na_value=0.0)
-    large = area >= np.median(area)
-    rank = np.lexsort((parcels["NewID"], -area, -sure, ~(sure > 0), ~(disagrees(parcels) & large)))
-    if not (disagrees(parcels) & large).any():
+    striking = disagrees(parcels) & (area >= np.median(area))
+    rank = np.lexsort((parcels["NewID"], -area, -sure, ~(sure > 0), ~striking))
+    if not striking.any():
         rank = np.lexsort((parcels["NewID"], -area, ~(sure > 0)))
     return int(parcels["NewID"].iloc[rank[0]])
 
@@ -134,69 +140,6 @@ def _classes(parcels: pd.DataFrame, names: Mapping[int, str]) -> list[MapClass]:
     ]
 
 
-def _errors(
-    parcels: pd.DataFrame, differs: npt.NDArray[np.bool_], names: Mapping[int, str]
-) -> list[dict[str, Any]]:
-    """Parcels whose prediction differs from the declaration, the most confident first."""
-    rows = parcels.loc[differs].sort_values(
-        ["CT_conf_1", "Area_meters", "NewID"], ascending=[False, False, True], kind="stable"
-    )
-    named = pd.DataFrame(
-        {
-            "number": np.arange(1, len(rows) + 1),
-            "NewID": rows["NewID"].astype(int),
-            "ori_id": rows["ori_id"].astype(str),
-            "area": rows["Area_meters"].astype(float) / 1e4,
-            "declared": _named(rows["CT_decl"], names),
-            "predicted": _named(rows["CT_pred_1"], names),
-            "confidence": rows["CT_conf_1"].astype(float),
-            "second": _named(rows["CT_pred_2"], names),
-            "second_confidence": rows["CT_conf_2"].astype(float),
-        }
-    )
-    if "CT_true" in rows:
-        named["verdict"] = _verdicts(rows)
-        named["truth"] = _named(rows["CT_true"], names)
-    return list(named.to_dict("records"))
-
-
-def _named(column: pd.Series, names: Mapping[int, str]) -> pd.Series:
-    return column.map(
-        lambda code: "" if pd.isna(code) else names.get(int(code), str(int(code)))
-    ).astype(object)
-
-
-def _verdicts(rows: pd.DataFrame) -> npt.NDArray[np.object_]:
-    declared, predicted, truth = (
-        codes(rows[column]) for column in ("CT_decl", "CT_pred_1", "CT_true")
-    )
-    verdict = np.full(len(rows), "both wrong", dtype=object)
-    verdict[predicted == truth] = "declaration wrong"
-    verdict[declared == truth] = "map wrong"
-    verdict[np.isnan(truth)] = "unknown"
-    return verdict
-
-
-def _left_out(parcels: pd.DataFrame) -> list[dict[str, Any]]:
-    """Count, share of the area and sentence per reason, the most frequent first."""
-    missing = parcels[parcels["CT_pred_1"].isna()]
-    reasons = missing["reason"].fillna("").astype(str)
-    groups = missing.groupby(reasons)["Area_meters"].agg(["size", "sum"])
-    ordered = groups.sort_index().sort_values("size", ascending=False, kind="stable")
-    return [
-        {"reason": code, "count": count, "area": area / 1e4, "sentence": sentence_of(code)}
-        for code, count, area in zip(ordered.index, ordered["size"], ordered["sum"], strict=True)
-    ]
-
-
-def sentence_of(reason: str) -> str:
-    """What a reason code means, also of one that this version does not know."""
-    try:
-        return Reason(reason).sentence
-    except ValueError:
-        return f"Reason '{reason}'." if reason else "No reason was recorded."
-
-
 def _scores(parcels: pd.DataFrame) -> Scores | None:
     if "CT_true" not in parcels:
         return None
@@ -207,29 +150,14 @@ def _scores(parcels: pd.DataFrame) -> Scores | None:
 def _key_figures(
     parcels: pd.DataFrame, differs: npt.NDArray[np.bool_], accuracy: Mapping[str, Any]
 ) -> list[tuple[str, str]]:
-    predicted = int(parcels["CT_pred_1"].notna().sum())
+    lights = parcels["light"].value_counts()
     return [
         (f"{len(parcels):,}", "parcels declared"),
-        (f"{predicted:,}", "with a predicted crop"),
+        (f"{int(parcels['CT_pred_1'].notna().sum()):,}", "with a predicted crop"),
+        *((f"{int(lights.get(item.code, 0)):,}", item.name) for item in LIGHTS),
         (f"{int(differs.sum()):,}", "differ from their declaration"),
         (percent(accuracy.get("overall_accuracy")), "agree with their declaration"),
     ]
-
-
-def _confusion(accuracy: Mapping[str, Any]) -> dict[str, Any]:
-    """Rows predicted, columns declared; heat is the share of the declared class, 0-1."""
-    counts = np.asarray(accuracy.get("confusion", []), dtype=np.float64)
-    names = [str(item["name"]) for item in accuracy.get("classes", [])]
-    if counts.ndim != 2:
-        return {"names": [], "rows": []}
-    totals = counts.sum(axis=0)
-    heat = np.divide(counts, totals, out=np.zeros_like(counts), where=totals > 0)
-    cells = [
-        [(int(count), float(share)) for count, share in zip(row, shares, strict=True)]
-        for row, shares in zip(counts, heat, strict=True)
-    ]
-    rows = zip(names, cells, counts.sum(axis=1).astype(int).tolist(), strict=True)
-    return {"names": names, "rows": list(rows), "totals": totals.astype(int).tolist()}
 
 
 def _curve(
@@ -239,7 +167,7 @@ def _curve(
         return None
     row = parcels[parcels["NewID"] == curve.parcel].iloc[0]
     drawing = parcel_curve(curve.series, curve.acquisitions, curve.references, curve.marker)
-    declared, predicted = (_named(pd.Series([row[key]]), names)[0] for key in _BOTH)
+    declared, predicted = (named(pd.Series([row[key]]), names)[0] for key in _BOTH)
     return {
         "svg": Markup(drawing),  # noqa: S704 - our own drawing; its texts are escaped by the writer
         "parcel": row["ori_id"],
@@ -277,22 +205,6 @@ def _parameters(accuracy: Mapping[str, Any]) -> list[tuple[str, str]]:
     return [(str(key), str(value)) for key, value in sorted(given.items())]
 
 
-def _data_url(picture: bytes) -> str:
-    return "data:image/png;base64," + b64encode(picture).decode()
-
-
-def percent(share: float | None, digits: int = 1) -> str:
-    """A share (0-1) in per cent; a dash where it is missing or NaN."""
-    if share is None or pd.isna(share) or math.isinf(share):
-        return "–"
-    return f"{100 * share:.{digits}f} %"
-
-
-def number(value: float | None, digits: int = 2) -> str:
-    """A number with fixed digits; a dash where it is missing or NaN."""
-    return "–" if value is None or pd.isna(value) else f"{value:,.{digits}f}"
-
-
 def _template() -> Template:
     environment = Environment(
         loader=PackageLoader("sen4cap.reports"),
@@ -301,5 +213,5 @@ def _template() -> Template:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(percent=percent, number=number)
+    environment.filters.update(percent=percent, number=number, within=within)
     return environment.get_template("crop_type.html.j2")

@@ -25,6 +25,7 @@ from matplotlib.path import Path as Outline
 from sen4cap.geo.style import NO_CLASS
 
 INK, QUIET = "#1d2b33", "#6b7a83"
+BLUE, ORANGE = "#0072b2", "#d55e00"
 HATCHES = ("", "////", "....", "\\\\\\\\", "xxxx", "----")
 """Patterns that tell classes apart without colour, in turn."""
 MAP_WIDTH, MAP_DPI = 9.4, 120
@@ -44,9 +45,84 @@ def _fixed_style() -> AbstractContextManager[None]:
 class MapClass:
     """One entry of a map's legend."""
 
-    code: int
+    code: int | str
+    """Value of the column that is drawn."""
     name: str
     colour: str
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A figure between 0 and 1 of a class, with its interval."""
+
+    name: str
+    value: float
+    low: float
+    high: float
+    weight: float
+    """Area that is declared as the class, hectares."""
+
+
+def class_plot(classes: Sequence[Measured]) -> bytes:
+    """PNG of the F1 of each class with its interval, the largest class first.
+
+    A line tells the share of the area that the classes so far make up.
+    """
+    ordered = sorted(classes, key=lambda item: -item.weight)
+    place = np.arange(len(ordered))
+    value, low, high, weight = (
+        np.array([getattr(item, name) for item in ordered], dtype=np.float64)
+        for name in ("value", "low", "high", "weight")
+    )
+    bounds = np.nan_to_num([value - low, high - value])
+    with _fixed_style():
+        figure = Figure((MAP_WIDTH, 3.9))
+        axes = figure.add_subplot()
+        axes.bar(place, np.nan_to_num(value), width=0.62, color=BLUE, label="F1")
+        axes.errorbar(
+            place, np.nan_to_num(value), yerr=bounds.clip(0), fmt="none", ecolor=INK, lw=1.2,
+            capsize=3, label="95 % interval",
+        )  # fmt: skip
+        share = np.cumsum(weight) / max(weight.sum(), 1e-9)
+        axes.plot(place, share, "o--", color=ORANGE, ms=4, lw=1.4, label="share of the area so far")
+        names = [item.name for item in ordered]
+        axes.set_xticks(place, names, rotation=40, ha="right", rotation_mode="anchor")
+        axes.set_ylim(0, 1.05)
+        _plain(axes)
+        return _png(figure)
+
+
+def reliability_plot(
+    said: Sequence[float], came: Sequence[float], bounds: Sequence[tuple[float, float]]
+) -> bytes:
+    """PNG of how often predictions are right, by how sure they are.
+
+    `said`, `came`: mean confidence and share that is right of each bin, `bounds`: its interval.
+    """
+    right = np.asarray(came, dtype=np.float64)
+    low, high = np.asarray(bounds, dtype=np.float64).reshape(-1, 2).T
+    with _fixed_style():
+        figure = Figure((4.6, 4.4))
+        axes = figure.add_subplot()
+        axes.plot([0, 1], [0, 1], color=QUIET, lw=1, label="as sure as right")
+        axes.errorbar(
+            said, right, yerr=[(right - low).clip(0), (high - right).clip(0)], fmt="o", ms=5,
+            color=BLUE, ecolor=INK, lw=1, capsize=3, label="predictions, 95 % interval",
+        )  # fmt: skip
+        axes.set(xlim=(0, 1.02), ylim=(0, 1.02), xlabel="confidence", ylabel="share that agrees")
+        axes.set_aspect("equal")
+        _plain(axes)
+        return _png(figure)
+
+
+def _plain(axes: Axes) -> None:
+    axes.grid(axis="y", color="#dfe5e8", lw=0.8)
+    axes.set_axisbelow(True)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.tick_params(colors=INK)
+    axes.legend(
+        frameon=False, ncols=3, loc="lower center", bbox_to_anchor=(0.5, 1.0), columnspacing=1.4
+    )
 
 
 def crop_map(
@@ -54,8 +130,10 @@ def crop_map(
     classes: Sequence[MapClass],
     outlined: npt.NDArray[np.bool_],
     numbers: Mapping[int, int],
+    column: str = "CT_pred_1",
+    outline: str = "differs",
 ) -> bytes:
-    """PNG of the parcels in the colour and pattern of their predicted class, `CT_pred_1`.
+    """PNG of the parcels in the colour and pattern of their class.
 
     Parameters
     ----------
@@ -63,17 +141,21 @@ def crop_map(
         Which parcels get a bold outline, shape (parcel,).
     numbers
         Number to print on a parcel, by `NewID`.
+    column
+        That holds the class; parcels without one are grey.
+    outline
+        What the bold outline means.
     """
     drawn = ~(parcels.geometry.isna() | parcels.geometry.is_empty).to_numpy()
     shown, bold = parcels.loc[drawn], outlined[drawn]
     with _fixed_style():
         figure, axes = _map_figure(shown)
-        legend = _draw_classes(axes, shown, classes)
+        legend = _draw_classes(axes, shown, classes, column)
         _draw_outlines(axes, shown, bold)
         _draw_numbers(axes, shown, numbers)
         _draw_scale(axes, shown)
         if bold.any():
-            legend.append(Patch(fill=False, edgecolor="black", linewidth=2, label="differs"))
+            legend.append(Patch(fill=False, edgecolor="black", linewidth=2, label=outline))
         axes.legend(
             handles=legend, frameon=False, handlelength=2.4, handleheight=1.3, ncols=5,
             loc="upper center", bbox_to_anchor=(0.5, -0.01),
@@ -97,8 +179,10 @@ def _map_figure(shown: gpd.GeoDataFrame) -> tuple[Figure, Axes]:
     return figure, axes
 
 
-def _draw_classes(axes: Axes, shown: gpd.GeoDataFrame, classes: Sequence[MapClass]) -> list[Patch]:
-    predicted = shown["CT_pred_1"].to_numpy(dtype="float64", na_value=np.nan)
+def _draw_classes(
+    axes: Axes, shown: gpd.GeoDataFrame, classes: Sequence[MapClass], column: str
+) -> list[Patch]:
+    classed = shown[column]
     geometries = shown.geometry.to_numpy()
     legend = []
     patterned = len(shown) <= MOST_PATTERNED
@@ -106,12 +190,12 @@ def _draw_classes(axes: Axes, shown: gpd.GeoDataFrame, classes: Sequence[MapClas
         style: dict[str, Any] = {"facecolor": item.colour}
         if patterned:
             style["hatch"] = HATCHES[index % len(HATCHES)]
-        chosen = predicted == item.code
+        chosen = (classed == item.code).fillna(value=False).to_numpy(dtype=bool)
         width = 0.4 if patterned else 0.0
         _add(axes, geometries[chosen], linewidth=width, edgecolor="#ffffffaa", **style)
         label = f"{item.name} ({int(chosen.sum())})"
         legend.append(Patch(edgecolor="#ffffffaa", linewidth=0, label=label, **style))
-    rest = np.isnan(predicted)
+    rest = classed.isna().to_numpy()
     _add(axes, geometries[rest], facecolor=NO_CLASS, edgecolor=QUIET, linewidth=0.5)
     if rest.any():
         label = f"left out ({int(rest.sum())})"
@@ -209,10 +293,10 @@ def _draw_series(axes: Axes, series: pd.DataFrame) -> None:
     times, mean = _naive(series["time"]), series["mean"].to_numpy(dtype="float64")
     spread = np.nan_to_num(series["stdev"].to_numpy(dtype="float64"))
     axes.fill_between(
-        times, mean - spread, mean + spread, color="#0072b2", alpha=0.18, linewidth=0,
+        times, mean - spread, mean + spread, color=BLUE, alpha=0.18, linewidth=0,
         label="± standard deviation within the parcel",
     )  # fmt: skip
-    axes.plot(times, mean, "o-", color="#0072b2", lw=1.8, ms=4.5, label="mean of the parcel")
+    axes.plot(times, mean, "o-", color=BLUE, lw=1.8, ms=4.5, label="mean of the parcel")
 
 
 def _draw_unclear(

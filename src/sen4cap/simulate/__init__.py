@@ -1,5 +1,5 @@
 """A generated season with known truth: landscape, crops, weather, scenes and declarations."""
 
-from sen4cap.simulate.season import Simulated, write_season
+from sen4cap.simulate.season import TWO_ZONES, Simulated, write_season
 
-__all__ = ["Simulated", "write_season"]
+__all__ = ["TWO_ZONES", "Simulated", "write_season"]

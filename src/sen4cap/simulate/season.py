@@ -6,12 +6,14 @@ import csv
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from sen4cap.domain import Grid
 from sen4cap.errors import InvalidParameter
+from sen4cap.geo.crs import reproject
 from sen4cap.geo.geopackage import write_gpkg
 from sen4cap.processing import Progress, no_progress, write_whole
 from sen4cap.simulate.crops import CROPS, LUT_COLUMNS, OTHER_LAND, lut_rows
@@ -21,13 +23,31 @@ from sen4cap.simulate.phenology import Floats, Growth, bloom, growth, ndvi_curve
 from sen4cap.simulate.scenes import Ground, burn, scene, write_scene
 from sen4cap.simulate.weather import Pass, covers, passes, texture
 
-TILE = "31UFT"
-CRS = "EPSG:32631"
-CORNER = (655_200.0, 5_746_020.0)
-"""Upper left corner of the landscape, on the pixels of the tile, near Zaltbommel."""
 PIXEL = 10.0
 SHARE_WRONG = 0.04
 """Of the fields under a common crop, how many are declared as another one."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a square of land lies."""
+
+    tile: str
+    """Name of its grid."""
+    crs: str
+    corner: tuple[float, float]
+    """Upper left, on the pixels of the tile."""
+
+
+ZALTBOMMEL = Place("31UFT", "EPSG:32631", (655_200.0, 5_746_020.0))
+TWO_ZONES = (
+    Place("31UWT", "EPSG:32631", (702_840.0, 5_800_020.0)),
+    Place("32UQR", "EPSG:32632", (295_620.0, 5_800_020.0)),
+)
+"""Squares of 160 pixels on both sides of 6° E, where UTM zones 31 and 32 meet.
+
+They bear the names of tiles in the original's training, of which there are no squares: column W is
+none of zone 31, and row R of column Q in zone 32 lies south of band U."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +69,8 @@ class Simulated:
     """First day of the season."""
     end: date
     """Last day of the season."""
-    grid: Grid
+    grids: tuple[Grid, ...]
+    """Of the scenes, one per place."""
     timezone: str = "Europe/Amsterdam"
     parcel_id: str = "PARCEL_ID"
     holding_id: str = "FARM_ID"
@@ -64,6 +85,7 @@ def write_season(
     dates: int = 14,
     size: int = 512,
     year: int = 2023,
+    places: Sequence[Place] = (ZALTBOMMEL,),
     progress: Progress = no_progress,
 ) -> Simulated:
     """Write a generated season; the same arguments give the same bytes.
@@ -71,11 +93,13 @@ def write_season(
     Parameters
     ----------
     parcels
-        Fields to cut; a few per cent are lost to roads and water.
+        Fields to cut at each place; a few per cent are lost to roads and water.
     dates
         Acquisitions from March to October.
     size
-        Edge of the landscape in pixels of 10 m, even, from 160 on.
+        Edge of each landscape in pixels of 10 m, even, from 160 on.
+    places
+        Where there is land; the declarations are in the CRS of the first place.
 
     Raises
     ------
@@ -83,17 +107,47 @@ def write_season(
         For a landscape that is odd or too small for its parcels, or without parcels or dates.
     """
     _check(parcels, dates, size)
-    layout, weather = (np.random.default_rng([seed, stream]) for stream in (1, 2))
-    grid = Grid(TILE, CRS, (PIXEL, 0.0, CORNER[0], 0.0, -PIXEL, CORNER[1]), size, size)
-    land = landscape(*CORNER, size * PIXEL, parcels, layout)
-    plants = growth(grown_crops(land.fields.size, layout), layout)
-    made = _paths(folder, grid, year)
+    made = _paths(folder, [_grid(place, size) for place in places], year)
+    lands = [_land(grid, parcels, seed, at) for at, grid in enumerate(made.grids)]
     progress(0.0, "declarations")
-    _write_declarations(made, land, plants, layout)
+    _write_declarations(made, lands)
     found = passes(made.start, made.end, dates)
-    ground = _ground(land, grid, layout)
-    items = _write_scenes(made, ground, plants, found, rng=weather, progress=progress)
-    return Simulated(**{**vars(made), "items": items})
+    scenes = [
+        _write_scenes(made.scenes, land, found, partial(_part, progress, at, len(lands)))
+        for at, land in enumerate(lands)
+    ]
+    items = tuple(item for part in scenes for item in part)
+    return Simulated(**{**vars(made), "items": tuple(sorted(items, key=lambda item: item.stem))})
+
+
+@dataclass(frozen=True)
+class _Land:
+    """A place with what lies and grows there, and the random numbers of its layout and weather."""
+
+    grid: Grid
+    land: Landscape
+    plants: Growth
+    layout: np.random.Generator
+    weather: np.random.Generator
+
+
+def _grid(place: Place, size: int) -> Grid:
+    left, top = place.corner
+    return Grid(place.tile, place.crs, (PIXEL, 0.0, left, 0.0, -PIXEL, top), size, size)
+
+
+def _land(grid: Grid, parcels: int, seed: int, at: int) -> _Land:
+    """The place number `at`; the first is what it would be alone."""
+    further = [at] if at else []
+    layout, weather = (np.random.default_rng([seed, stream, *further]) for stream in (1, 2))
+    left, _bottom, _right, top = grid.bounds
+    land = landscape(left, top, grid.width * PIXEL, parcels, layout)
+    plants = growth(grown_crops(land.fields.size, layout), layout)
+    return _Land(grid, land, plants, layout, weather)
+
+
+def _part(progress: Progress, at: int, parts: int, share: float, message: str) -> None:
+    progress((at + share) / parts, message)
 
 
 def _check(parcels: int, dates: int, size: int) -> None:
@@ -108,7 +162,7 @@ def _check(parcels: int, dates: int, size: int) -> None:
         raise InvalidParameter(f"A season of {dates} dates cannot be made: give at least one.")
 
 
-def _paths(folder: Path, grid: Grid, year: int) -> Simulated:
+def _paths(folder: Path, grids: Sequence[Grid], year: int) -> Simulated:
     return Simulated(
         folder=folder,
         scenes=folder / "scenes",
@@ -118,14 +172,17 @@ def _paths(folder: Path, grid: Grid, year: int) -> Simulated:
         truth=folder / "truth.csv",
         start=date(year, 3, 1),
         end=date(year, 10, 31),
-        grid=grid,
+        grids=tuple(grids),
     )
 
 
-def _write_declarations(
-    made: Simulated, land: Landscape, plants: Growth, rng: np.random.Generator
-) -> None:
-    declared, truth = declarations(land.fields, plants.crop, SHARE_WRONG, made.grid.crs, rng)
+def _write_declarations(made: Simulated, lands: Sequence[_Land]) -> None:
+    first = lands[0]
+    fields = np.concatenate(
+        [reproject(each.land.fields, each.grid.crs, first.grid.crs) for each in lands]
+    )
+    grown = np.concatenate([each.plants.crop for each in lands])
+    declared, truth = declarations(fields, grown, SHARE_WRONG, first.grid.crs, first.layout)
     with write_whole(made.declarations) as temporary:
         write_gpkg(temporary, declared, "declarations")
     _write_table(made.lut, LUT_COLUMNS, lut_rows())
@@ -145,24 +202,19 @@ def _ground(land: Landscape, grid: Grid, rng: np.random.Generator) -> Ground:
 
 
 def _write_scenes(
-    made: Simulated,
-    ground: Ground,
-    plants: Growth,
-    found: Sequence[Pass],
-    *,
-    rng: np.random.Generator,
-    progress: Progress,
-) -> tuple[Path, ...]:
+    folder: Path, place: _Land, found: Sequence[Pass], progress: Progress
+) -> list[Path]:
+    ground = _ground(place.land, place.grid, place.layout)
     days = [float(seen.start.timetuple().tm_yday) for seen in found]
-    curves = _with_verges(ndvi_curves(plants, days), days)
-    clouded = covers(len(found), rng)
+    curves = _with_verges(ndvi_curves(place.plants, days), days)
+    clouded = covers(len(found), place.weather)
     items = []
     for index, seen in enumerate(found):
         progress(index / len(found), f"scene {seen.start:%Y-%m-%d}")
-        flowering = np.append(bloom(plants, days[index]), [0.0, 0.0])
-        image = scene(ground, curves[:, index], flowering, clouded[index], rng)
-        items.append(write_scene(made.scenes, image, seen, made.grid))
-    return tuple(items)
+        flowering = np.append(bloom(place.plants, days[index]), [0.0, 0.0])
+        image = scene(ground, curves[:, index], flowering, clouded[index], place.weather)
+        items.append(write_scene(folder, image, seen, place.grid))
+    return items
 
 
 def _with_verges(curves: Floats, days: Sequence[float]) -> Floats:

@@ -43,6 +43,12 @@ class SqlSites:
             found = [_site(row) for row in connection.execute(select(tables.site))]
         return sorted(found, key=lambda site: site.short_name)
 
+    def numbers(self) -> dict[int, str]:
+        """Short names by number: `id` of the table `site`."""
+        with reading(self.engine) as connection:
+            rows = connection.execute(select(tables.site.c.id, tables.site.c.short_name))
+            return {row.id: row.short_name for row in rows}
+
     def replace(self, site: Site) -> None:
         """Give the site of the same short name new values; `NotFound` where there is none."""
         with writing(self.engine) as connection:

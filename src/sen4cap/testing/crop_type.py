@@ -17,7 +17,15 @@ from sen4cap.processing import Context, Step, write_whole
 from sen4cap.processing.marker_table import MarkerTable
 
 SECOND = timedelta(seconds=1)
-DEFAULTS = {"ori_crop": "1", "HoldID": 1, "is_deleted": False, "reason": ""}
+DEFAULTS = {
+    "ori_crop": "1",
+    "HoldID": 1,
+    "GeomValid": True,
+    "Duplic": False,
+    "Overlap": False,
+    "is_deleted": False,
+    "reason": "",
+}
 
 
 def season_context(
@@ -38,7 +46,7 @@ def season_context(
     parcels
         `NewID` and geometry; other columns of a parcel set are filled in where they lack.
     lut
-        `ori_crop`, `lc`, `ctnuml4a`, `ctl4a`.
+        `ori_crop`, `lc`, `ctnuml4a`, `ctl4a`; the classes of diversification are the same.
     markers
         `parcel`, `time`, `mean`, `stdev`, `count` by marker; other columns are filled in.
     """
@@ -53,7 +61,7 @@ def season_context(
     path, table = archive / "parcels.parquet", archive / "lut.parquet"
     with write_whole(path) as temporary:
         write_parcels(temporary, frame)
-    lut.to_parquet(table, index=False)
+    lut.assign(ctnumdiv=lut["ctnuml4a"], ctdiv=lut["ctl4a"]).to_parquet(table, index=False)
     parcel_set = ParcelSet(site.short_name, season.year, 1, path, revision_of(1), len(frame))
     ctx = Context(site, season, archive, parcel_set, table, (grid,))
     store = MarkerTable.of(archive, season)

@@ -44,12 +44,15 @@ class MemorySites:
     kept: dict[str, Site] = field(default_factory=dict)
     owned: list[Callable[[str], None]] = field(default_factory=list)
     """What forgets the things of a site; the first refuses where a job is at work."""
+    added: list[str] = field(default_factory=list)
+    """Short names in the order they were added, removed ones too."""
 
     def add(self, site: Site) -> Site:
         """Add a site."""
         if site.short_name in self.kept:
             raise rules.taken("Site", site.short_name)
         self.kept[site.short_name] = site
+        self.added.append(site.short_name)
         return site
 
     def get(self, short_name: str) -> Site:
@@ -61,6 +64,11 @@ class MemorySites:
     def all(self) -> list[Site]:
         """All sites, sorted by short name."""
         return [self.kept[name] for name in sorted(self.kept)]
+
+    def numbers(self) -> dict[int, str]:
+        """Short names by number."""
+        last = {name: number for number, name in enumerate(self.added, start=1)}
+        return {last[name]: name for name in self.kept}
 
     def replace(self, site: Site) -> None:
         """Give the site of the same short name new values."""

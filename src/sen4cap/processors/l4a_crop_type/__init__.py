@@ -5,7 +5,7 @@ from __future__ import annotations
 from sen4cap.domain import Product, ProductType
 from sen4cap.processing import Context, Processor, Step
 from sen4cap.processors.l4a_crop_type.params import ID, VERSION, CropTypeParams
-from sen4cap.processors.l4a_crop_type.steps import select
+from sen4cap.processors.l4a_crop_type.steps import refusal, select
 
 
 def run(ctx: Context, params: CropTypeParams, step: Step) -> Product:
@@ -29,6 +29,8 @@ processor = Processor(
     needs_lut=True,
     select=select,
     run=run,
+    aliases=("l4a",),
+    refusal=refusal,
 )
 
 __all__ = ["processor"]

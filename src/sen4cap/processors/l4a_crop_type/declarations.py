@@ -16,7 +16,10 @@ from sen4cap.kernels.blocks import square_blocks
 
 Texts = NDArray[np.str_]
 
-COLUMNS = ("NewID", "ori_id", "HoldID", "ori_crop", "Area_meters", "geom_hash", "reason")
+COLUMNS = (
+    *("NewID", "ori_id", "HoldID", "GeomValid", "Duplic", "Overlap", "ori_crop", "Area_meters"),
+    *("geom_hash", "reason"),
+)
 FROM_IMPORT = (
     *GEOMETRY_REASONS,
     Reason.DUPLICATE,
@@ -33,9 +36,10 @@ EQUAL_AREA = "EPSG:6933"
 def declared_parcels(parcels: Path, lut: Path, lc: str) -> gpd.GeoDataFrame:
     """Parcels that are not deleted, sorted by `NewID`, with crop class and reason.
 
-    Further columns: `CT_decl`, `CT_decl_name` (class and name of the declared crop, from
-    `ctnuml4a` and `ctl4a`; missing where unknown); `reason` is empty for parcels that can be
-    judged. `lc` holds the digits of the land covers that are monitored.
+    Further columns: `LC`, `CTnumDIV`, `CT_decl`, `CT_decl_name` (land cover, class of the
+    diversification, class and name of the declared crop, from `lc`, `ctnumdiv`, `ctnuml4a` and
+    `ctl4a`; missing where unknown); `reason` is empty for parcels that can be judged. `lc` holds
+    the digits of the land covers that are monitored.
     """
     frame = read_parcels(parcels, [*COLUMNS, "is_deleted"])
     frame = frame[~frame["is_deleted"].astype(bool)].drop(columns="is_deleted")
@@ -43,19 +47,20 @@ def declared_parcels(parcels: Path, lut: Path, lc: str) -> gpd.GeoDataFrame:
     frame = frame.merge(crops, how="left", on="ori_crop", validate="many_to_one", indicator="known")
     carried = frame["reason"].where(frame["reason"].isin(FROM_IMPORT), "").to_numpy(str)
     reason = mark(carried, frame["known"] == "left_only", Reason.CROP_NOT_IN_LUT)
-    monitored = frame["lc"].isin([int(digit) for digit in lc])
+    monitored = frame["LC"].isin([int(digit) for digit in lc])
     frame["reason"] = mark(reason, ~monitored, Reason.LAND_COVER)
-    frame = frame.drop(columns=["known", "lc", "ori_crop"])
+    frame = frame.drop(columns=["known", "ori_crop"])
     return frame.sort_values("NewID", kind="stable").reset_index(drop=True)
 
 
 def crop_classes(lut: Path) -> pd.DataFrame:
-    """Class of each crop code: `ori_crop` (text), `CT_decl`, `CT_decl_name`, `lc`."""
-    table = pd.read_parquet(lut, columns=["ori_crop", "lc", "ctnuml4a", "ctl4a"])
+    """Classes of each crop code: `ori_crop` (text), `LC`, `CTnumDIV`, `CT_decl`, `CT_decl_name`."""
+    table = pd.read_parquet(lut, columns=["ori_crop", "lc", "ctnumdiv", "ctnuml4a", "ctl4a"])
     return pd.DataFrame(
         {
             "ori_crop": table["ori_crop"].astype(str),
-            "lc": table["lc"].astype("Int32"),
+            "LC": table["lc"].astype("Int32"),
+            "CTnumDIV": table["ctnumdiv"].astype("Int32"),
             "CT_decl": table["ctnuml4a"].astype("Int32"),
             "CT_decl_name": table["ctl4a"].astype(str),
         }
@@ -77,6 +82,18 @@ def blocks_of(parcels: gpd.GeoDataFrame, edge: float) -> NDArray[np.int64]:
     if not _in_metres(parcels):
         points = points.to_crs(EQUAL_AREA)
     return square_blocks(points.x.to_numpy(), points.y.to_numpy(), edge)
+
+
+def holdings_of(parcels: gpd.GeoDataFrame) -> NDArray[np.int64]:
+    """Number of the holding of each parcel, from 0; -1 where none is known; shape (n,)."""
+    number: NDArray[np.int64] = pd.factorize(parcels["HoldID"], sort=True)[0].astype(np.int64)
+    return number
+
+
+def longitude_of(parcels: gpd.GeoDataFrame) -> float:
+    """Longitude of the first parcel, degrees."""
+    point = parcels.geometry.iloc[:1].representative_point().to_crs("EPSG:4326")
+    return float(point.x.iloc[0])
 
 
 def _in_metres(parcels: gpd.GeoDataFrame) -> bool:

@@ -1,41 +1,23 @@
-"""Gradient-boosted trees, and predictions by models that saw nothing of a parcel's block.
-
-LightGBM (Ke et al. 2017, NeurIPS 30) on all classes at once. Training parcels weigh the inverse
-square root of their class's frequency, half-way between the true and the equal shares. Results do
-not depend on the number of threads.
-"""
+"""What is learnt from, and predictions by models that saw nothing of a parcel's surroundings."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Protocol
 
-import lightgbm as lgb
 import numpy as np
 from numpy.typing import NDArray
 
-from sen4cap.errors import InvalidParameter, NoInput
+from sen4cap.errors import NoInput
 from sen4cap.processing import Progress, no_progress
-from sen4cap.processors.l4a_crop_type.params import CropTypeParams
+from sen4cap.processors.l4a_crop_type.boosted import learn_boosted
+from sen4cap.processors.l4a_crop_type.original import learn_original
+from sen4cap.processors.l4a_crop_type.params import CropTypeParams, Method
+from sen4cap.processors.l4a_crop_type.teachers import Teachers
 
 Floats = NDArray[np.floating]
 Integers = NDArray[np.integer]
-
-FIXED = {
-    "objective": "multiclass",
-    "metric": "multi_logloss",
-    "bagging_freq": 1,
-    "lambda_l2": 1.0,
-    "min_sum_hessian_in_leaf": 1.0,
-    "max_bin": 63,
-    "deterministic": True,
-    "force_row_wise": True,
-    "verbosity": -1,
-}
-"""Settings that are not the user's. The penalty on leaves and their least weight keep the loss of
-many classes from diverging without a word; 63 bins resolve a marker to less than its noise."""
-
-ROWS_PER_THREAD = 10_000
-"""Training parcels per thread, at least: with fewer, threads wait longer than they work."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +32,58 @@ class Sample:
     teaches: NDArray[np.bool_]
     """Whether the parcel may be learnt from, shape (n,)."""
     fold: Integers
-    """Fold of its block, shape (n,)."""
+    """Fold of its block and holding, shape (n,)."""
+
+
+class Model(Protocol):
+    """What has been learnt."""
+
+    def probability(self, values: Floats, threads: int = 1) -> NDArray[np.float64]:
+        """Probability of each class that it was taught, for each row of (n, k) features."""
+        ...
+
+
+Learner = Callable[[Teachers, CropTypeParams, int], Model]
+
+LEARNERS: Mapping[Method, Learner] = {
+    Method.BOOSTED: learn_boosted,
+    Method.SEN4CAP: learn_original,
+}
+
+
+@dataclass(frozen=True)
+class Learnt:
+    """A model and the classes it was taught."""
+
+    model: Model
+    known: Integers
+    """Classes in the order of its probabilities, numbered as in the sample."""
+
+    def probability(self, values: Floats, classes: int, cores: int = 1) -> NDArray[np.float32]:
+        """Of all classes, shape (n, classes); 0 for those it was not taught."""
+        probability = np.zeros((len(values), classes), np.float32)
+        probability[:, self.known] = self.model.probability(values, cores)
+        return probability
+
+
+def learn(sample: Sample, taught: NDArray[np.bool_], params: CropTypeParams, cores: int) -> Learnt:
+    """A model of the parcels of `taught`, shape (n,).
+
+    Raises
+    ------
+    NoInput
+        If they declare fewer than two crops.
+    InvalidParameter
+        If the learner diverged.
+    """
+    known, target = np.unique(sample.target[taught], return_inverse=True)
+    if len(known) < 2:
+        raise NoInput(
+            "The training parcels outside one fold declare fewer than two crops: choose "
+            "a smaller block-size, or a lower pa-min."
+        )
+    teachers = Teachers(sample.values[taught], target, len(known), sample.fold[taught])
+    return Learnt(LEARNERS[params.method](teachers, params, cores), known)
 
 
 def out_of_fold(
@@ -58,74 +91,14 @@ def out_of_fold(
 ) -> NDArray[np.float32]:
     """Probability of each class for each parcel, shape (n, classes), rows add up to 1.
 
-    Each parcel is judged by the model that was taught by all folds but its own.
-
-    Raises
-    ------
-    NoInput
-        If the parcels outside a fold declare fewer than two crops.
-    InvalidParameter
-        If the learner diverged.
+    Each parcel is judged by the model that was taught by all folds but its own; errors as in
+    `learn`.
     """
     probability = np.zeros((len(sample.target), sample.classes), np.float32)
     folds = np.unique(sample.fold)
     for done, fold in enumerate(folds):
         progress(done / len(folds), f"model {done + 1} of {len(folds)}")
-        judged = np.flatnonzero(sample.fold == fold)
-        taught = sample.teaches & (sample.fold != fold)
-        known, target = np.unique(sample.target[taught], return_inverse=True)
-        if len(known) < 2:
-            raise NoInput(
-                "The training parcels outside one fold declare fewer than two crops: choose "
-                "a smaller block-size, or a lower pa-min."
-            )
-        learnt = _learn(sample.values[taught], target, sample.values[judged], params, cores)
-        probability[np.ix_(judged, known)] = learnt
+        judged = sample.fold == fold
+        learnt = learn(sample, sample.teaches & ~judged, params, cores)
+        probability[judged] = learnt.probability(sample.values[judged], sample.classes, cores)
     return probability
-
-
-def class_weights(target: Integers) -> NDArray[np.float64]:
-    """Weight of each training parcel, inverse square root of its class's frequency; mean 1."""
-    weight = 1 / np.sqrt(np.bincount(target))[target]
-    normalised: NDArray[np.float64] = weight / weight.mean()
-    return normalised
-
-
-def _learn(
-    values: Floats, target: Integers, judged: Floats, params: CropTypeParams, cores: int
-) -> Floats:
-    weight = class_weights(target)
-    share = np.bincount(target, weights=weight) / weight.sum()
-    if params.num_trees == 0:
-        return np.tile(share, (len(judged), 1))
-    threads = max(1, min(cores, len(values) // ROWS_PER_THREAD))
-    settings = _settings(params, len(share), threads)
-    data = lgb.Dataset(values, target, weight=weight, params=settings)
-    booster = lgb.train(settings, data, params.num_trees, keep_training_booster=True)
-    _check_converged(booster, share)
-    return np.asarray(booster.predict(judged, num_threads=threads))
-
-
-def _check_converged(booster: lgb.Booster, share: Floats) -> None:
-    """Refuse a model that fits its own teachers worse than the class shares alone would."""
-    loss = float(booster.eval_train()[0][2])
-    by_shares = float(-(share * np.log(share)).sum())
-    if not loss <= by_shares:
-        raise InvalidParameter(
-            f"The model diverged (training loss {loss:.3g}, class shares alone {by_shares:.3g}): "
-            "lower processor.s4c_l4a.learning-rate or num-leaves."
-        )
-
-
-def _settings(params: CropTypeParams, classes: int, threads: int) -> dict[str, object]:
-    return {
-        **FIXED,
-        "num_class": classes,
-        "learning_rate": params.learning_rate,
-        "num_leaves": params.num_leaves,
-        "min_data_in_leaf": params.min_node_size,
-        "feature_fraction": params.feature_fraction,
-        "bagging_fraction": params.bagging_fraction,
-        "seed": params.seed,
-        "num_threads": threads,
-    }

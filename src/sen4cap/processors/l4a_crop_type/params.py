@@ -2,9 +2,9 @@
 
 Keys, defaults and bounds are the original's where it has the parameter.
 
-The settings of the learner were chosen beforehand, from general practice with small tables of many
-correlated columns and few rows in some classes (shallow trees, few columns per tree, subsampling,
-shrinkage), and were not adjusted to data that an accuracy is reported for.
+The settings of the learner are from general practice with small tables of many correlated columns
+and few rows in some classes: shallow trees, few columns per tree, subsampling, shrinkage. README.md
+says which variants were compared on which data.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from pydantic import field_validator
 
 from sen4cap.processing import Params, parameter
 
-ID, VERSION = "s4c_l4a", "2"
+ID, VERSION = "s4c_l4a", "3"
 
 
 class Method(StrEnum):
@@ -138,15 +138,16 @@ class CropTypeParams(Params):
     num_trees: int = parameter(
         300,
         title="Number of trees",
-        description="Boosting rounds; 0 predicts the shares of the crops alone, which any model "
-        "has to beat.",
+        description="Trees of the forest ('sen4cap'); a third of it is the number of rounds of "
+        "boosting and of random trees ('boosted'), where 0 predicts the shares of the crops alone.",
         ge=0,
         le=1000,
     )
     min_node_size: int = parameter(
         10,
         title="Minimum node size",
-        description="Smallest number of training parcels in a leaf.",
+        description="Nodes of a tree with fewer training parcels are not split; of boosting, the "
+        "smallest number in a leaf.",
         unit="parcels",
         ge=0,
         le=100,
@@ -173,18 +174,33 @@ class CropTypeParams(Params):
         ge=0,
         le=2**31 - 1,
     )
+    tiles: str = parameter(
+        "",
+        title="Tiles",
+        description="Grids whose acquisitions and parcels count, names with blanks or commas "
+        "between; empty: all.",
+    )
+    original_files: bool = parameter(
+        True,
+        title="The original's large files",
+        description="Write the shapefile and the two tables of predictions of the original too: "
+        "nothing is in them that CropType.parquet has not.",
+    )
     red_rate: float = parameter(
         0.01,
         title="False-red rate",
         description="Share of rightly declared parcels of a group that may be called not "
-        "conform; a parcel is, where its conformal p-value is at or below.",
+        "conform; a parcel is, where its conformal p-value is at or below and another crop is "
+        "clear.",
         ge=0.0001,
         le=0.5,
     )
     green_rate: float = parameter(
-        0.1,
+        0.05,
         title="Conform above",
-        description="Conformal p-value of the declared crop above which a parcel is conform.",
+        description="Share of rightly declared parcels of a group that may be left undecided for "
+        "looking unusual; a parcel is conform, where its conformal p-value is above and no other "
+        "crop is more probable.",
         ge=0.001,
         le=0.9,
     )
@@ -198,10 +214,9 @@ class CropTypeParams(Params):
         advanced=True,
     )
     learning_rate: float = parameter(
-        0.05,
+        0.1,
         title="Learning rate",
-        description="Shrinkage of each tree; half of the library's default, because rare crops "
-        "make larger steps diverge.",
+        description="Shrinkage of each tree of the boosting.",
         advanced=True,
         ge=0.001,
         le=1,
@@ -218,8 +233,8 @@ class CropTypeParams(Params):
     feature_fraction: float = parameter(
         0.3,
         title="Share of columns per tree",
-        description="Drawn anew for each tree, so that neighbouring dekads do not stand in for "
-        "all others.",
+        description="Drawn anew for each tree of the boosting and each node of a random tree, so "
+        "that neighbouring dekads do not stand in for all others.",
         advanced=True,
         ge=0.01,
         le=1,
@@ -227,10 +242,19 @@ class CropTypeParams(Params):
     bagging_fraction: float = parameter(
         0.7,
         title="Share of parcels per tree",
-        description="Drawn anew for each tree without replacement.",
+        description="Drawn anew for each tree of the boosting without replacement.",
         advanced=True,
         ge=0.1,
         le=1,
+    )
+    noise_share: float = parameter(
+        0.03,
+        title="Doubted declarations",
+        description="Share of each crop's training parcels, at most, that weigh half because their "
+        "declaration is doubted; they are judged and reported all the same.",
+        advanced=True,
+        ge=0,
+        le=0.2,
     )
 
     @field_validator("lc")
@@ -239,3 +263,13 @@ class CropTypeParams(Params):
         if not value or set(value) - set("1234"):
             raise ValueError("give one or more of the digits 1, 2, 3 and 4")
         return value
+
+    @field_validator("tiles")
+    @classmethod
+    def _spaced(cls, value: str) -> str:
+        return " ".join(sorted(set(value.replace(",", " ").split())))
+
+    @property
+    def grids(self) -> frozenset[str]:
+        """Names of the grids that count; empty: all."""
+        return frozenset(self.tiles.split())

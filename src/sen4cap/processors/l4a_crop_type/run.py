@@ -14,20 +14,31 @@ import polars as pl
 from numpy.typing import NDArray
 
 from sen4cap.domain import Product, ProductType, Reason, Sensor
-from sen4cap.errors import NoInput
+from sen4cap.domain.product import VARIANT
+from sen4cap.errors import InvalidParameter, NoInput
 from sen4cap.processing import Context, Step
 from sen4cap.processing.homes import parcel_homes
 from sen4cap.processing.marker_table import MarkerTable, acquisitions_of
 from sen4cap.processing.period import period_of
-from sen4cap.processors.l4a_crop_type.declarations import declared_parcels, mark
-from sen4cap.processors.l4a_crop_type.features import Features, season_features
+from sen4cap.processors.l4a_crop_type.changes import provenance_of
+from sen4cap.processors.l4a_crop_type.decision import Decision, Evidence, decide
+from sen4cap.processors.l4a_crop_type.declarations import declared_parcels, longitude_of, mark
+from sen4cap.processors.l4a_crop_type.features import Features, Reading, season_features
 from sen4cap.processors.l4a_crop_type.model import Sample, out_of_fold
-from sen4cap.processors.l4a_crop_type.outputs import Classes, crop_table, write_all
-from sen4cap.processors.l4a_crop_type.params import ID, VERSION, CropTypeParams, Mode
-from sen4cap.processors.l4a_crop_type.scores import Judged, agreement
+from sen4cap.processors.l4a_crop_type.original_features import original_features
+from sen4cap.processors.l4a_crop_type.outputs import Made, write_all
+from sen4cap.processors.l4a_crop_type.params import ID, VERSION, CropTypeParams, Method, Mode
+from sen4cap.processors.l4a_crop_type.scores import Judged, agreement, decided
+from sen4cap.processors.l4a_crop_type.seen import Acquired, seen_of
 from sen4cap.processors.l4a_crop_type.selection import choose, sample_of
+from sen4cap.processors.l4a_crop_type.steps import variant_of
+from sen4cap.processors.l4a_crop_type.table import Classes, crop_table, model_name
 
-REPORTED = ("overall_accuracy", "kappa", "parcels", "reasons")
+REPORTED = (
+    *("overall_accuracy", "overall_accuracy_n", "overall_accuracy_interval"),
+    *("overall_accuracy_by_area", "kappa", "kappa_interval", "macro_f1", "macro_f1_interval"),
+    *("parcels", "lights", "reasons", "model"),
+)
 """Figures that stand in the catalog too."""
 
 SENSORS = {
@@ -55,8 +66,14 @@ def run(ctx: Context, params: CropTypeParams, step: Step) -> Product:
         ctx.cores,
         lambda share, text: ctx.progress(0.3 + 0.6 * share, text),
     )
+    sample = prepared.sample
+    decision = decide(Evidence(probability, sample.target, sample.fold, sample.teaches), params)
     ctx.progress(0.9, "tables")
-    return _written(ctx, step, prepared, probability, _document(params, prepared, probability))
+    document = {
+        **_document(params, prepared, decision),
+        "provenance": provenance_of(ctx, params, step).as_json(),
+    }
+    return _written(ctx, params, step, prepared, decision, document)
 
 
 @dataclass(frozen=True)
@@ -65,8 +82,12 @@ class Prepared:
 
     parcels: gpd.GeoDataFrame
     """All declared parcels, sorted by `NewID`; `reason` is empty for those of the sample."""
+    looked_at: NDArray[np.bool_]
+    """Which of them have a row in `features`, in the order of both, shape (parcels,)."""
+    homes: pl.DataFrame
+    """Of those: `parcel`, `geom_hash`, `grid`."""
     features: Features
-    """Of the parcels that could be judged before they were looked at."""
+    """Of those: the parcels that could be judged before they were looked at."""
     sample: Sample
     """The parcels to judge, in the order of `parcels`."""
     classes: Classes
@@ -83,11 +104,12 @@ def prepare(ctx: Context, params: CropTypeParams, inputs: Sequence[Product]) -> 
     candidates = parcels[candidate]
     ctx.progress(0.1, "features")
     numbers = pl.DataFrame({"parcel": candidates["NewID"].to_numpy(np.int64)})
-    features = _features(ctx, params, inputs, homes.join(numbers, on="parcel", how="semi"))
+    near = homes.join(numbers, on="parcel", how="semi")
+    features = _features(ctx, params, inputs, near, longitude_of(candidates))
     chosen = choose(candidates["CT_decl"].to_numpy(np.int64), features, params)
     parcels.loc[candidate, "reason"] = chosen.reason
     sample, classes = sample_of(candidates, features, chosen, params)
-    return Prepared(parcels, features, sample, classes)
+    return Prepared(parcels, candidate, near, features, sample, classes)
 
 
 def _lut(ctx: Context) -> Path:
@@ -100,8 +122,18 @@ def _lut(ctx: Context) -> Path:
 
 
 def _homes(ctx: Context, params: CropTypeParams, parcels: gpd.GeoDataFrame) -> pl.DataFrame:
+    """Homes of the parcels on the grids that count."""
     grids = [grid for sensor in SENSORS[params.mode] for grid in ctx.sensor_grids(sensor)]
-    return parcel_homes(parcels, grids)
+    homes = parcel_homes(parcels, grids)
+    if not params.grids:
+        return homes
+    if unknown := params.grids - {grid.name for grid in grids}:
+        known = ", ".join(sorted({grid.name for grid in grids})) or "none"
+        raise InvalidParameter(
+            f"processor.{ID}.tiles names {', '.join(sorted(unknown))}, of which there is no "
+            f"grid; there are: {known}."
+        )
+    return homes.filter(pl.col("grid").is_in(list(params.grids)))
 
 
 def _located(parcels: gpd.GeoDataFrame, homes: pl.DataFrame) -> NDArray[np.str_]:
@@ -118,23 +150,40 @@ def _located(parcels: gpd.GeoDataFrame, homes: pl.DataFrame) -> NDArray[np.str_]
 
 
 def _features(
-    ctx: Context, params: CropTypeParams, inputs: Sequence[Product], homes: pl.DataFrame
+    ctx: Context,
+    params: CropTypeParams,
+    inputs: Sequence[Product],
+    homes: pl.DataFrame,
+    longitude: float,
 ) -> Features:
-    table = MarkerTable.of(ctx.archive, ctx.season)
-    optical = frozenset(grid.name for grid in ctx.sensor_grids(Sensor.S2))
-    seen, sensors = acquisitions_of(inputs), SENSORS[params.mode]
-    return season_features(table, ctx.season, seen, homes, optical, sensors)
+    reading = Reading(
+        table=MarkerTable.of(ctx.archive, ctx.season),
+        season=ctx.season,
+        acquisitions=acquisitions_of(inputs),
+        homes=homes,
+        optical=frozenset(grid.name for grid in ctx.sensor_grids(Sensor.S2)),
+        sensors=SENSORS[params.mode],
+        longitude=longitude,
+    )
+    if params.method is Method.SEN4CAP:
+        return original_features(reading)
+    features = season_features(reading)
+    return features.without_radar(features.radar_pixels < params.min_s1_pix)
 
 
-def _document(
-    params: CropTypeParams, prepared: Prepared, probability: NDArray[np.float32]
-) -> dict[str, Any]:
-    parcels, sample = prepared.parcels, prepared.sample
-    left_out = parcels["reason"] != ""
-    area = parcels.loc[~left_out, "Area_meters"].to_numpy(float)
-    judged = Judged(sample.target, probability, area)
+def _document(params: CropTypeParams, prepared: Prepared, decision: Decision) -> dict[str, Any]:
+    parcels, sample, classes = prepared.parcels, prepared.sample, prepared.classes
+    left_out = (parcels["reason"] != "").to_numpy(bool)
+    judged = Judged(
+        declared=sample.target,
+        probability=decision.probability,
+        area=parcels.loc[~left_out, "Area_meters"].to_numpy(float),
+        pixels=prepared.features.pixels[~left_out[prepared.looked_at]],
+    )
     return {
-        **agreement(judged, prepared.classes, Counter(parcels.loc[left_out, "reason"])),
+        "model": model_name(params),
+        **agreement(judged, classes, Counter(parcels.loc[left_out, "reason"])),
+        **decided(decision, judged, classes),
         "training_parcels": int(sample.teaches.sum()),
         "features": len(prepared.features.names),
         "stale_observations_left_out": prepared.features.stale,
@@ -150,14 +199,14 @@ def _name(ctx: Context, step: Step) -> str:
 
 def _written(
     ctx: Context,
+    params: CropTypeParams,
     step: Step,
     prepared: Prepared,
-    probability: NDArray[np.float32],
+    decision: Decision,
     document: dict[str, Any],
 ) -> Product:
-    name, classes = _name(ctx, step), prepared.classes
-    judged = (prepared.parcels["reason"] == "").to_numpy(bool)
-    table = crop_table(prepared.parcels, judged, probability, prepared.sample.fold, classes)
+    name = _name(ctx, step)
+    made = _made(ctx, params, step, prepared, decision, document)
     folder = ctx.folder(ID, name, "VECTOR_DATA")
     start, end = period_of(step.slot)
     return Product(
@@ -169,9 +218,40 @@ def _written(
         start=start,
         end=end,
         revision=step.revision,
-        assets=write_all(ctx, folder, table, document, classes),
+        assets=write_all(ctx, folder, made, params, step.revision),
         footprint=ctx.site.footprint,
         processor=f"{ID}/{VERSION}",
         parents=tuple(product.name for product in step.inputs),
-        properties={key: document[key] for key in REPORTED},
+        properties={
+            **{key: document[key] for key in REPORTED},
+            **({VARIANT: variant_of(params)} if params.grids else {}),
+        },
     )
+
+
+def _made(
+    ctx: Context,
+    params: CropTypeParams,
+    step: Step,
+    prepared: Prepared,
+    decision: Decision,
+    document: dict[str, Any],
+) -> Made:
+    parcels, sample, classes = prepared.parcels, prepared.sample, prepared.classes
+    acquired = Acquired(
+        MarkerTable.of(ctx.archive, ctx.season),
+        acquisitions_of(step.inputs),
+        prepared.homes,
+        SENSORS[params.mode],
+    )
+    seen = seen_of(
+        parcels,
+        prepared.features,
+        prepared.looked_at,
+        ctx.grids,
+        acquired,
+        params.min_s1_pix,
+    )
+    table = crop_table(parcels, seen, decision, sample, classes, params)
+    taught = Counter(classes[place][0] for place in sample.target[sample.teaches].tolist())
+    return Made(table, document, classes, taught, _lut(ctx))

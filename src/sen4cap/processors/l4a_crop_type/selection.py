@@ -10,12 +10,12 @@ from numpy.typing import NDArray
 
 from sen4cap.domain import Reason
 from sen4cap.errors import InvalidParameter, NoInput
-from sen4cap.kernels.blocks import balanced_folds
-from sen4cap.processors.l4a_crop_type.declarations import blocks_of, mark
+from sen4cap.kernels.blocks import balanced_folds, blocks_of_holdings
+from sen4cap.processors.l4a_crop_type.declarations import blocks_of, holdings_of, mark
 from sen4cap.processors.l4a_crop_type.features import Features
 from sen4cap.processors.l4a_crop_type.model import Sample
-from sen4cap.processors.l4a_crop_type.outputs import Classes
-from sen4cap.processors.l4a_crop_type.params import CropTypeParams
+from sen4cap.processors.l4a_crop_type.params import CropTypeParams, Method, Mode
+from sen4cap.processors.l4a_crop_type.table import Classes
 
 
 @dataclass(frozen=True)
@@ -37,11 +37,17 @@ def choose(declared: NDArray[np.integer], features: Features, params: CropTypePa
     """Find out which candidates are too small, unseen or of a crop too rare to learn.
 
     `declared`: class codes, shape (n,). A parcel without optical data is not judged by its number
-    of optical pixels.
+    of optical pixels. The original's method judges complete parcels alone: of these a sensor that
+    feeds it must have seen enough.
     """
     reason = np.full(len(declared), "", "<U16")
     reason = mark(reason, features.pixels < params.min_s2_pix, Reason.TOO_SMALL)
     reason = mark(reason, ~features.seen, Reason.NO_DATA)
+    if params.method is Method.SEN4CAP:
+        incomplete = np.isnan(features.values).any(axis=1)
+        if params.mode is not Mode.S2_ONLY:
+            reason = mark(reason, features.radar_pixels < params.min_s1_pix, Reason.TOO_SMALL)
+        reason = mark(reason, incomplete, Reason.NO_DATA)
     large = (reason == "") & ~(features.pixels < params.best_s2_pix)
     codes, count = np.unique(declared[large], return_counts=True)
     common = np.isin(declared, codes[count >= params.pa_min])
@@ -81,7 +87,10 @@ def sample_of(
 
 
 def _folds(judged: gpd.GeoDataFrame, params: CropTypeParams) -> NDArray[np.int64]:
+    """Fold of each parcel: that of its block, or of the block of most parcels of its holding."""
     block = blocks_of(judged, params.block_size)
+    shared = blocks_of_holdings(block, holdings_of(judged), params.folds)
+    _, block = np.unique(shared, return_inverse=True)
     blocks = int(block.max()) + 1
     if blocks < params.folds:
         raise InvalidParameter(
