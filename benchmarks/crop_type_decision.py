@@ -31,7 +31,7 @@ SHARE, FIRST = 0.02, 0.05
 """Of declarations that are swapped, and of parcels that are looked at."""
 COMMON, LARGE = 100, 300
 """Parcels of classes whose calibration, and of groups whose coverage is reported."""
-DEFAULT = ("demarke:10", "demarke_grass:10", "cawa:10", "toulouse:3", "generated:10")
+DEFAULT = ("demarke:10", "demarke_grass:3", "cawa:5", "toulouse:1", "generated:3")
 PARAMS = CropTypeParams(pa_min=1)
 
 Flags = NDArray[np.bool_]
@@ -49,6 +49,13 @@ def judged(sample: Sample, seed: int) -> tuple[NDArray[np.floating], Decision]:
     return probability, decide(given, params)
 
 
+def by_chance(said: NDArray[np.floating]) -> float:
+    """Calibration error of few parcels where every probability is right."""
+    draw = np.random.default_rng(0)
+    came = draw.random((20, len(said))) < said
+    return float(np.mean([expected_calibration_error(said, each) for each in came]))
+
+
 def calibration(sample: Sample, raw: NDArray[np.floating], found: Decision) -> dict[str, float]:
     target, count = sample.target, np.bincount(sample.target, minlength=sample.classes)
     said = found.probability
@@ -63,6 +70,7 @@ def calibration(sample: Sample, raw: NDArray[np.floating], found: Decision) -> d
         "log loss": log_loss(said, target),
         "ECE, not calibrated": expected_calibration_error(raw.max(axis=1), right["raw"]),
         "ECE": expected_calibration_error(said.max(axis=1), right["own"]),
+        "ECE, by chance alone": by_chance(said.max(axis=1)),
         "ECE, worst class": max(errors),
         "stray": found.scaling.stray,
     }
