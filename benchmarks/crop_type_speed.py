@@ -23,7 +23,7 @@ from sklearn.ensemble import RandomForestClassifier
 
 from sen4cap.kernels.accuracy import confusion_matrix, f1_score, overall_accuracy
 from sen4cap.kernels.features import Interval, interval_quantiles, season_statistics
-from sen4cap.processors.l4a_crop_type.model import Sample, learn
+from sen4cap.processors.l4a_crop_type.model import Sample, judge
 from sen4cap.processors.l4a_crop_type.params import CropTypeParams
 
 PARCELS, TEACHERS, CROPS, DEKADS = 100_000, 25_000, 25, 36
@@ -77,8 +77,7 @@ def simulated(seed: int) -> tuple[Floats, Integers]:
 def boosted(values: Floats, target: Integers) -> Integers:
     teaches = np.arange(PARCELS) < TEACHERS
     sample = Sample(values, target, CROPS, teaches, np.arange(PARCELS) % 5)
-    learnt = learn(sample, teaches, CropTypeParams(), CORES)
-    return learnt.probability(values[TEACHERS:], CROPS, CORES).argmax(axis=1)
+    return judge(sample, values[TEACHERS:], CropTypeParams(), CORES).argmax(axis=1)
 
 
 def forest(values: Floats, target: Integers) -> Integers:

@@ -29,9 +29,8 @@ def blocks_of_holdings(block: Integers, holding: Integers, folds: int) -> Intege
     `block`, `holding`: shape (n,); a holding below 0 is none. A holding with more than its share
     of the folds' elements stays where it is: it would fill a fold alone.
     """
-    largest = len(block) / folds
-    count = np.bincount(np.maximum(holding, 0), minlength=1)
-    alone = (holding < 0) | (count[holding] > largest)
+    size = np.bincount(holding + 1)[holding + 1]
+    alone = (holding < 0) | (size > len(block) / folds)
     pair, count = np.unique(np.stack([holding, block])[:, ~alone], axis=1, return_counts=True)
     order = np.lexsort((pair[1], -count, pair[0]))
     owner, first = np.unique(pair[0, order], return_index=True)

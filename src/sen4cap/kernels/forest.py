@@ -77,7 +77,7 @@ class Codes:
     code: NDArray[np.uint8]
     """Thresholds below each value, shape (k, n); 255 is missing."""
     edges: NDArray[np.float32]
-    """Thresholds of each column, ascending, shape (k, 254); infinite behind the last one."""
+    """Thresholds of each column, ascending, shape (k, 255); infinite behind the last one."""
 
 
 def coded(values: Floats) -> Codes:
@@ -86,7 +86,7 @@ def coded(values: Floats) -> Codes:
     `values`: shape (n, k); NaN is missing. Columns of up to 255 values are resolved in full.
     """
     samples, columns = values.shape
-    edges = np.full((columns, THRESHOLDS), np.inf, np.float32)
+    edges = np.full((columns, THRESHOLDS + 1), np.inf, np.float32)
     code = np.empty((columns, samples), np.uint8)
     for index in range(columns):
         column = np.ascontiguousarray(values[:, index], np.float32)
@@ -347,10 +347,12 @@ def _of_all(
         known = _insert(code, inside.sample, order)
     else:
         known = _count(code, inside.sample, order)
-    best = _sweep(code, inside, room, order[:known], order[:0], (total, squares), column)
-    if known < len(order):
+    gaps = known < len(order)
+    best = _sweep(code, inside, room, order[:known], order[:0], (total, squares, gaps), column)
+    if gaps:
         missing = order[known:]
-        found = _sweep(code, inside, room, order[:known], missing, (total, squares), column)
+        whole = total, squares, False
+        found = _sweep(code, inside, room, order[:known], missing, whole, column)
         if found.purity > best.purity:
             best = found
     return best
@@ -363,11 +365,16 @@ def _sweep(
     room: _Room,
     known: NDArray[np.int32],
     missing: NDArray[np.int32],
-    whole: tuple[float, float],
+    whole: tuple[float, float, bool],
     column: np.int64,
 ) -> _Split:
-    """The best threshold when the samples go to the left one by one, the missing ones first."""
-    total, squares = whole
+    """The best threshold when the samples go to the left one by one, the missing ones first.
+
+    `whole`: weight and squared class weights of the node, and whether samples stay on the right
+    when all known ones are on the left.
+    """
+    total, squares, others = whole
+    last = len(missing) + len(known) - 1
     purity, at = -1.0, np.int64(NONE)
     on_left, squares_left, common = 0.0, 0.0, 0.0
     for index in range(len(missing) + len(known)):
@@ -378,10 +385,10 @@ def _sweep(
         common += weight * room.node[kind]
         room.left[kind] += weight
         on_left += weight
-        if first or index == len(missing) + len(known) - 1:
+        if first or (index == last and not others):
             continue
         value = code[inside.sample[place]]
-        if value != code[inside.sample[known[index - len(missing) + 1]]]:
+        if index == last or value != code[inside.sample[known[index - len(missing) + 1]]]:
             on_right = total - on_left
             squares_right = squares - 2 * common + squares_left
             found = squares_left / on_left + squares_right / on_right

@@ -59,8 +59,6 @@ class Boosted:
     classes: int
     booster: lgb.Booster
     trees: tuple[Tree, ...]
-    doubted: NDArray[np.bool_]
-    """Which teachers weigh half, shape (n,)."""
 
     def probability(self, values: Floats, threads: int = 1) -> NDArray[np.float64]:
         """Mean of the two, shape (n, classes)."""
@@ -95,7 +93,7 @@ def learn_boosted(
         return ClassShares(share)
     trees, doubted = _random_trees(teachers, weight, params, cores)
     booster = _boosting(teachers, np.where(doubted, weight / 2, weight), params, cores)
-    return Boosted(teachers.classes, booster, trees, doubted)
+    return Boosted(teachers.classes, booster, trees)
 
 
 def _rounds(params: CropTypeParams) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from sen4cap.errors import NoInput
 from sen4cap.processing import Progress, no_progress
 from sen4cap.processors.l4a_crop_type.boosted import learn_boosted
-from sen4cap.processors.l4a_crop_type.original import learn_original
+from sen4cap.processors.l4a_crop_type.original_forest import learn_original
 from sen4cap.processors.l4a_crop_type.params import CropTypeParams, Method
 from sen4cap.processors.l4a_crop_type.teachers import Teachers
 
@@ -60,14 +60,14 @@ class Learnt:
     """Classes in the order of its probabilities, numbered as in the sample."""
 
     def probability(self, values: Floats, classes: int, cores: int = 1) -> NDArray[np.float32]:
-        """Of all classes, shape (n, classes); 0 for those it was not taught."""
+        """Of all classes, shape (n, classes), rows add up to 1; 0 for those it was not taught."""
         probability = np.zeros((len(values), classes), np.float32)
         probability[:, self.known] = self.model.probability(values, cores)
         return probability
 
 
-def learn(sample: Sample, taught: NDArray[np.bool_], params: CropTypeParams, cores: int) -> Learnt:
-    """A model of the parcels of `taught`, shape (n,).
+def learn(sample: Sample, params: CropTypeParams, cores: int = 1) -> Learnt:
+    """A model of the parcels of a sample that teach.
 
     Raises
     ------
@@ -76,14 +76,26 @@ def learn(sample: Sample, taught: NDArray[np.bool_], params: CropTypeParams, cor
     InvalidParameter
         If the learner diverged.
     """
+    taught = sample.teaches
     known, target = np.unique(sample.target[taught], return_inverse=True)
     if len(known) < 2:
         raise NoInput(
-            "The training parcels outside one fold declare fewer than two crops: choose "
-            "a smaller block-size, or a lower pa-min."
+            "The training parcels outside one fold or region declare fewer than two crops: choose "
+            "a smaller block-size, a lower pa-min, or a smaller region."
         )
     teachers = Teachers(sample.values[taught], target, len(known), sample.fold[taught])
     return Learnt(LEARNERS[params.method](teachers, params, cores), known)
+
+
+def judge(
+    taught: Sample, values: Floats, params: CropTypeParams, cores: int = 1
+) -> NDArray[np.float32]:
+    """Probability of each class for parcels that teach nothing, shape (m, classes).
+
+    The model learns from those parcels of `taught` that teach; `values` are the features of the
+    others, shape (m, k). Errors as in `learn`.
+    """
+    return learn(taught, params, cores).probability(values, taught.classes, cores)
 
 
 def out_of_fold(
@@ -98,7 +110,7 @@ def out_of_fold(
     folds = np.unique(sample.fold)
     for done, fold in enumerate(folds):
         progress(done / len(folds), f"model {done + 1} of {len(folds)}")
-        judged = sample.fold == fold
-        learnt = learn(sample, sample.teaches & ~judged, params, cores)
-        probability[judged] = learnt.probability(sample.values[judged], sample.classes, cores)
+        inside = sample.fold == fold
+        taught = replace(sample, teaches=sample.teaches & ~inside)
+        probability[inside] = judge(taught, sample.values[inside], params, cores)
     return probability
