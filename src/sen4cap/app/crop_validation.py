@@ -74,7 +74,7 @@ def out_of_fold(
     NoInput
         If there is no map.
     """
-    step = _step(draft(system, PROCESSOR, site, season, overrides))
+    step = step_of(draft(system, PROCESSOR, site, season, overrides))
     if step.previous is None:
         raise NoInput(f"Season '{season}' of '{site}' has no crop map: run 'sen4cap run l4a'.")
     path = Path(step.previous.asset("accuracy.json").href)
@@ -98,7 +98,7 @@ def held_out_region(
         As for a job; also if the region holds no judged parcel, or all of them.
     """
     drafted = draft(system, PROCESSOR, site, season, overrides)
-    prepared, params = _prepared(drafted)
+    prepared, params = prepared_of(drafted)
     inside = _inside(drafted, prepared, region)
     sample, classes = prepared.sample, prepared.classes
     if not inside.any() or inside.all():
@@ -134,8 +134,8 @@ def held_out_season(
 
     here = draft(system, PROCESSOR, site, season, overrides)
     there = draft(system, PROCESSOR, site, taught_in, overrides)
-    judged, params = _prepared(here)
-    taught, _ = _prepared(there)
+    judged, params = prepared_of(here)
+    taught, _ = prepared_of(there)
     names = [name for name in taught.features.names if name in set(judged.features.names)]
     if not names:
         raise NoInput(
@@ -153,18 +153,20 @@ def held_out_season(
     return _judged(how, teachers, prepared, everyone, classes, params, here.context.cores)
 
 
-def _step(drafted: Draft) -> Step:
+def step_of(drafted: Draft) -> Step:
+    """The one step that makes a crop map."""
     [step] = (*drafted.plan.steps, *drafted.plan.done)
     return step
 
 
-def _prepared(drafted: Draft) -> tuple[Prepared, CropTypeParams]:
+def prepared_of(drafted: Draft) -> tuple[Prepared, CropTypeParams]:
+    """What a crop map would be learnt from, and its parameters; errors as in its run."""
     from sen4cap.processors.l4a_crop_type.params import CropTypeParams
     from sen4cap.processors.l4a_crop_type.run import prepare
 
     params = drafted.parameters
     assert isinstance(params, CropTypeParams)
-    return prepare(drafted.context, params, _step(drafted).inputs), params
+    return prepare(drafted.context, params, step_of(drafted).inputs), params
 
 
 def _over(prepared: Prepared, names: Sequence[str], classes: Sequence[tuple[int, str]]) -> Sample:
@@ -191,15 +193,14 @@ def _judged(
     cores: int,
 ) -> Judgement:
     """Let a model judge the parcels of `prepared` that are inside, shape (judged,)."""
-    from sen4cap.processors.l4a_crop_type.model import learn
+    from sen4cap.processors.l4a_crop_type.model import judge
     from sen4cap.processors.l4a_crop_type.scores import Judged, agreement
 
     sample, parcels = prepared.sample, prepared.parcels
     known = (parcels["reason"] == "").to_numpy(bool)
-    learnt = learn(taught, taught.teaches, params, cores)
     judged = Judged(
         declared=sample.target[inside],
-        probability=learnt.probability(sample.values[inside], taught.classes, cores),
+        probability=judge(taught, sample.values[inside], params, cores),
         area=parcels.loc[known, "Area_meters"].to_numpy(float)[inside],
         pixels=prepared.features.pixels[known[prepared.looked_at]][inside],
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from io import BytesIO
 from typing import Any
 
@@ -111,6 +111,19 @@ def reliability_plot(
         )  # fmt: skip
         axes.set(xlim=(0, 1.02), ylim=(0, 1.02), xlabel="confidence", ylabel="share that agrees")
         axes.set_aspect("equal")
+        _plain(axes)
+        return _png(figure)
+
+
+def share_by_day(days: Sequence[date], curves: Mapping[str, Sequence[float]]) -> bytes:
+    """PNG of shares over the days of a season, a curve for each name, at most three."""
+    with _fixed_style():
+        figure = Figure((MAP_WIDTH, 3.6))
+        axes = figure.add_subplot()
+        for (name, shares), colour in zip(curves.items(), (BLUE, ORANGE, QUIET), strict=False):
+            axes.plot(np.array(days, "datetime64[D]"), shares, "o-", color=colour, label=name)
+        axes.xaxis.set_major_formatter(DateFormatter("%d %b"))  # type: ignore[no-untyped-call] # matplotlib's
+        axes.set(ylim=(0, 1.02), xlabel="acquisitions up to")
         _plain(axes)
         return _png(figure)
 

@@ -77,25 +77,40 @@ def run(ctx: Context, params: CropTypeParams, step: Step) -> Product:
 
 
 @dataclass(frozen=True)
-class Prepared:
-    """What the learner gets, and what became of the other parcels."""
+class Looked:
+    """Parcels and what was seen of them."""
 
     parcels: gpd.GeoDataFrame
-    """All declared parcels, sorted by `NewID`; `reason` is empty for those of the sample."""
+    """All declared parcels, sorted by `NewID`; `reason` is empty for those that were looked at."""
     looked_at: NDArray[np.bool_]
     """Which of them have a row in `features`, in the order of both, shape (parcels,)."""
     homes: pl.DataFrame
     """Of those: `parcel`, `geom_hash`, `grid`."""
     features: Features
-    """Of those: the parcels that could be judged before they were looked at."""
+    """Of those."""
+
+
+@dataclass(frozen=True)
+class Prepared(Looked):
+    """What the learner gets, and what became of the other parcels.
+
+    `reason` is empty for the parcels of the sample only.
+    """
+
     sample: Sample
     """The parcels to judge, in the order of `parcels`."""
     classes: Classes
     """Code and name of each class of the sample."""
 
 
-def prepare(ctx: Context, params: CropTypeParams, inputs: Sequence[Product]) -> Prepared:
-    """Parcels, features of the acquisitions of `inputs`, and folds; errors as in `run`."""
+def look(ctx: Context, params: CropTypeParams, inputs: Sequence[Product]) -> Looked:
+    """Parcels that could be judged, and features of the acquisitions of `inputs`.
+
+    Raises
+    ------
+    NoInput
+        If there are no parcels, no crop look-up table or no markers.
+    """
     ctx.progress(0.0, "parcels")
     parcels = declared_parcels(ctx.parcels.path, _lut(ctx), params.lc)
     homes = _homes(ctx, params, parcels)
@@ -106,10 +121,17 @@ def prepare(ctx: Context, params: CropTypeParams, inputs: Sequence[Product]) -> 
     numbers = pl.DataFrame({"parcel": candidates["NewID"].to_numpy(np.int64)})
     near = homes.join(numbers, on="parcel", how="semi")
     features = _features(ctx, params, inputs, near, longitude_of(candidates))
-    chosen = choose(candidates["CT_decl"].to_numpy(np.int64), features, params)
-    parcels.loc[candidate, "reason"] = chosen.reason
-    sample, classes = sample_of(candidates, features, chosen, params)
-    return Prepared(parcels, candidate, near, features, sample, classes)
+    return Looked(parcels, candidate, near, features)
+
+
+def prepare(ctx: Context, params: CropTypeParams, inputs: Sequence[Product]) -> Prepared:
+    """Parcels, features of the acquisitions of `inputs`, and folds; errors as in `run`."""
+    looked = look(ctx, params, inputs)
+    candidates = looked.parcels[looked.looked_at]
+    chosen = choose(candidates["CT_decl"].to_numpy(np.int64), looked.features, params)
+    looked.parcels.loc[looked.looked_at, "reason"] = chosen.reason
+    sample, classes = sample_of(candidates, looked.features, chosen, params)
+    return Prepared(**vars(looked), sample=sample, classes=classes)
 
 
 def _lut(ctx: Context) -> Path:
