@@ -116,6 +116,19 @@ def interval_quantiles(values: NDArray[np.floating], intervals: Sequence[Interva
     return np.stack(columns, axis=1).astype(np.float32) if columns else values[:, :0]
 
 
+def interval_means(values: NDArray[np.floating], intervals: Sequence[Interval]) -> Floats:
+    """The mean of each interval of each row, missing values left out.
+
+    `values`: shape (n, periods); NaN is missing. Returns shape (n, intervals); NaN where an
+    interval holds no value.
+    """
+    columns = []
+    for interval in intervals:
+        part = values[:, interval.start : interval.stop]
+        columns.append(_mean(part, np.sum(~np.isnan(part), axis=1)))
+    return np.concatenate(columns, axis=1).astype(np.float32) if columns else values[:, :0]
+
+
 def interpolated(
     values: NDArray[np.floating], at: NDArray[np.floating], asked: NDArray[np.floating]
 ) -> Floats:

@@ -16,7 +16,13 @@ import polars as pl
 from numpy.typing import NDArray
 
 from sen4cap.kernels.blocks import balanced_folds, square_blocks
-from sen4cap.kernels.features import dyadic_intervals, interval_quantiles, season_statistics
+from sen4cap.kernels.features import (
+    dyadic_intervals,
+    interval_means,
+    interval_quantiles,
+    season_statistics,
+)
+from sen4cap.processing.marker_table import is_radar
 from sen4cap.processors.l4a_crop_type.model import Sample
 
 Series = Mapping[str, NDArray[np.float32]]
@@ -42,7 +48,11 @@ class CropTable:
     def sample(self, seed: int, markers: Callable[[str], bool] = lambda _: True) -> Sample:
         """All of it as a sample in five folds, with the markers that are wanted."""
         names, target = np.unique(self.crop, return_inverse=True)
-        wanted = [described(values) for name, values in self.series.items() if markers(name)]
+        wanted = [
+            described(values, radar=is_radar(name))
+            for name, values in self.series.items()
+            if markers(name)
+        ]
         fold = balanced_folds(self.block, FOLDS, seed)
         everyone = np.ones(len(target), bool)
         return Sample(np.concatenate(wanted, axis=1), target, len(names), everyone, fold)
@@ -52,11 +62,14 @@ class CropTable:
         return np.concatenate(list(self.series.values()), axis=1)
 
 
-def described(values: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Series, statistics of the season, number of values and quantiles of intervals."""
+def described(values: NDArray[np.float32], *, radar: bool) -> NDArray[np.float32]:
+    """The processor's features of a series whose columns are its periods."""
     known = np.sum(~np.isnan(values), axis=1, keepdims=True)
-    parts = interval_quantiles(values, dyadic_intervals(values.shape[1]))
-    columns = [values, season_statistics(values), known, parts]
+    intervals, season = dyadic_intervals(values.shape[1]), season_statistics(values)
+    if radar:
+        columns = [season, known, interval_means(values, intervals)]
+    else:
+        columns = [values, season, known, interval_quantiles(values, intervals)]
     return np.concatenate(columns, axis=1).astype(np.float32)
 
 
