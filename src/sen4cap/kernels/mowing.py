@@ -1,0 +1,77 @@
+"""Events on grassland as the detectors find them: many parcels at once, one row per event."""
+
+from __future__ import annotations
+
+from enum import IntEnum, IntFlag
+from typing import Any, NamedTuple, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+class Kind(IntEnum):
+    """What an event is taken for."""
+
+    MOWING = 0
+    GRAZING = 1
+    UNDECIDED = 2
+    """Something happened; the data do not tell what, or not surely enough to count it."""
+
+
+class Seen(IntFlag):
+    """Sensors whose observations speak for an event."""
+
+    S2 = 1
+    S1 = 2
+
+
+class Events(NamedTuple):
+    """k events of n parcels, sorted by parcel, then by day; a parcel may have none.
+
+    Days are counted from 1970-01-01, UTC.
+    """
+
+    parcel: NDArray[np.int64]
+    """Position of the parcel in the series that were searched, 0 … n - 1; shape (k,)."""
+    first: NDArray[np.int32]
+    """First day on which it may have happened: the last clear observation before; shape (k,)."""
+    last: NDArray[np.int32]
+    """Last day on which it may have happened: the first observation after; shape (k,)."""
+    day: NDArray[np.int32]
+    """Best single day, `first <= day <= last`; shape (k,)."""
+    probability: NDArray[np.float32]
+    """Of being a mowing, 0-1; of the rules their confidence, which is not one; shape (k,)."""
+    kind: NDArray[np.uint8]
+    """Codes of `Kind`; shape (k,)."""
+    seen: NDArray[np.uint8]
+    """Bits of `Seen`; shape (k,)."""
+    leading: NDArray[np.uint8]
+    """The one bit of `Seen` that tells most; shape (k,)."""
+    drop: NDArray[np.float32]
+    """Fall of NDVI over the interval; NaN without optical evidence; shape (k,)."""
+    jump: NDArray[np.float32]
+    """Rise of coherence in standard deviations; NaN without radar evidence; shape (k,)."""
+
+    @classmethod
+    def none(cls) -> Self:
+        """No events."""
+        return cls(*(np.empty(0, kind) for kind in DTYPES))
+
+    def take(self, rows: NDArray[Any]) -> Self:
+        """Those of `rows`: positions or a mask; the order stays with the caller."""
+        return type(self)(*(part[rows] for part in self))
+
+
+DTYPES = (
+    np.int64,
+    np.int32,
+    np.int32,
+    np.int32,
+    np.float32,
+    np.uint8,
+    np.uint8,
+    np.uint8,
+    np.float32,
+    np.float32,
+)
+"""Of the parts of `Events`, in order."""
