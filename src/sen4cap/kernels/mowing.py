@@ -52,26 +52,14 @@ class Events(NamedTuple):
     jump: NDArray[np.float32]
     """Rise of coherence in standard deviations; NaN without radar evidence; shape (k,)."""
 
-    @classmethod
-    def none(cls) -> Self:
-        """No events."""
-        return cls(*(np.empty(0, kind) for kind in DTYPES))
-
     def take(self, rows: NDArray[Any]) -> Self:
         """Those of `rows`: positions or a mask; the order stays with the caller."""
-        return type(self)(*(part[rows] for part in self))
+        parts: list[Any] = [part[rows] for part in self]
+        return type(self)(*parts)
 
 
-DTYPES = (
-    np.int64,
-    np.int32,
-    np.int32,
-    np.int32,
-    np.float32,
-    np.uint8,
-    np.uint8,
-    np.uint8,
-    np.float32,
-    np.float32,
-)
-"""Of the parts of `Events`, in order."""
+def no_events() -> Events:
+    """Events, none."""
+    days, codes, evidence = np.empty(0, np.int32), np.empty(0, np.uint8), np.empty(0, np.float32)
+    parcel = np.empty(0, np.int64)
+    return Events(parcel, days, days, days, evidence, codes, codes, codes, evidence, evidence)
