@@ -165,6 +165,23 @@ def detect(
     return apart(fused(mown, moved, parcels), parcels, gap, most, by_ends=True)
 
 
+def clear_dates(series: Series, rule: OpticalRule, period: Period) -> NDArray[np.int64]:
+    """Number of observations of each parcel that the optical rule looks at, shape (n,)."""
+    inside = (series.day >= period[0]) & (series.day <= period[1])
+    return _counted(series, inside & (series.values[0] >= rule.corrupted_th))
+
+
+def longest_track(series: Series, period: Period) -> NDArray[np.int64]:
+    """Pairs up to the end of the period of the track of each parcel that has most, shape (n,)."""
+    seen = np.isfinite(series.values[:-1]).any(axis=0) & (series.day <= period[1])
+    return _longest_track(series.start, seen, series.track, series.span)
+
+
+def _counted(series: Series, where: NDArray[np.bool_]) -> NDArray[np.int64]:
+    total = np.concatenate([[0], np.cumsum(where)])
+    return np.asarray(total[series.start[1:]] - total[series.start[:-1]], np.int64)
+
+
 def _nothing() -> Series:
     days, codes = np.empty(0, np.int32), np.empty(0, np.int16)
     return Series(np.zeros(1, np.int64), days, np.empty((1, 0), np.float32), codes, codes)
@@ -288,6 +305,26 @@ def _repeats(low: int, head: int, track: NDArray[np.int16], span: NDArray[np.int
         if track[other] == track[head] and span[other] == span[head]:
             return True
     return False
+
+
+@njit(nogil=True, cache=True)
+def _longest_track(
+    start: NDArray[np.int64],
+    seen: NDArray[np.bool_],
+    track: NDArray[np.int16],
+    span: NDArray[np.int16],
+) -> NDArray[np.int64]:
+    most = np.zeros(len(start) - 1, np.int64)
+    for parcel in range(len(start) - 1):
+        for head in range(start[parcel], start[parcel + 1]):
+            if _repeats(start[parcel], head, track, span):
+                continue
+            count = 0
+            for other in range(head, start[parcel + 1]):
+                same = track[other] == track[head] and span[other] == span[head]
+                count += same and seen[other]
+            most[parcel] = max(most[parcel], count)
+    return most
 
 
 @njit(nogil=True, cache=True)

@@ -1,0 +1,118 @@
+"""Events of all parcels, some parcels at a time.
+
+Memory: the observations of `CHUNK` parcels, about 60 bytes each, and the events of all.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sen4cap.kernels import mowing_rules
+from sen4cap.kernels.mowing import Events
+from sen4cap.kernels.mowing_rules import OpticalRule, Period, RadarRule
+from sen4cap.kernels.series import Series
+from sen4cap.processing import Progress
+from sen4cap.processors.l4b_mowing.params import MowingParams
+from sen4cap.processors.l4b_mowing.series import Reader
+
+CHUNK = 50_000
+"""Parcels whose observations are in memory at a time."""
+LEAST_DATES = 3
+"""Clear dates that it takes to see a fall and that it stays."""
+
+
+class Detection(NamedTuple):
+    """What was found of n parcels."""
+
+    events: Events
+    dates: NDArray[np.int64]
+    """Clear optical dates in the period, shape (n,)."""
+    pairs: NDArray[np.int64]
+    """Radar pairs of the track that has most, shape (n,)."""
+    judged: NDArray[np.bool_]
+    """Whether there was enough to look at, shape (n,)."""
+
+
+class Readers(NamedTuple):
+    """Where observations come from; None where a sensor is not used."""
+
+    optical: Reader | None
+    radar: Reader | None
+
+
+def rules_of(params: MowingParams) -> tuple[OpticalRule, RadarRule]:
+    """Thresholds of both sensors."""
+    optical = OpticalRule(
+        params.decreasing_abs_th,
+        params.decreasing_rate_th,
+        params.increasing_rate_th,
+        params.high_abs_th,
+        params.low_abs_th,
+        params.corrupted_th,
+        params.no_mowing_after_det,
+        params.s2_non_overlap_interval_days,
+    )
+    radar = RadarRule(
+        params.pfa,
+        params.stat_smpl_n,
+        params.min_cohe_var,
+        params.saturate_sigma,
+        params.s1_time_interval,
+        params.s1_non_overlap_interval_days,
+    )
+    return optical, radar
+
+
+def detect_all(
+    readers: Readers,
+    parcels: NDArray[np.int64],
+    params: MowingParams,
+    period: Period,
+    progress: Progress,
+) -> Detection:
+    """Events of parcels, given by number, ascending; they are numbered by their position.
+
+    `period`: first and last day, since 1970-01-01.
+    """
+    found = []
+    for begin in range(0, max(len(parcels), 1), CHUNK):
+        chunk = parcels[begin : begin + CHUNK]
+        progress(begin / max(len(parcels), 1), f"{begin:,} of {len(parcels):,} parcels")
+        optical = readers.optical.series(chunk) if readers.optical else None
+        radar = readers.radar.series(chunk) if readers.radar else None
+        one = _detect(optical, radar, params, period, len(chunk))
+        moved = one.events._replace(parcel=one.events.parcel + begin)
+        found.append(one._replace(events=moved))
+    return _together(found)
+
+
+def _detect(
+    optical: Series | None,
+    radar: Series | None,
+    params: MowingParams,
+    period: Period,
+    parcels: int,
+) -> Detection:
+    rules = rules_of(params)
+    radar_period = period[0] - params.s1_s2_startdate_diff, period[1]
+    events = mowing_rules.detect(optical, radar, rules, (period, radar_period), params.max_events)
+    dates = pairs = np.zeros(parcels, np.int64)
+    if optical is not None:
+        dates = mowing_rules.clear_dates(optical, rules[0], period)
+    if radar is not None:
+        pairs = mowing_rules.longest_track(radar, radar_period)
+    judged = (dates >= LEAST_DATES) | (pairs > params.stat_smpl_n)
+    return Detection(events, dates, pairs, judged)
+
+
+def _together(found: list[Detection]) -> Detection:
+    events = Events(
+        *(np.concatenate(parts) for parts in zip(*(one.events for one in found), strict=True))
+    )
+    dates, pairs, judged = (
+        np.concatenate(parts) for parts in zip(*(one[1:] for one in found), strict=True)
+    )
+    return Detection(events, dates, pairs, judged)
