@@ -22,6 +22,7 @@ from sen4cap.cli import (
     ledger,
     lpis,
     markers,
+    mowing,
     output,
     processors,
     products,
@@ -51,6 +52,7 @@ app.add_typer(products.app, name="product")
 app.add_typer(run_commands.app, name="run", cls=run_commands.ProcessorCommands)
 app.add_typer(processors.app, name="processor")
 app.add_typer(markers.app, name="markers")
+app.add_typer(mowing.app, name="mowing")
 app.add_typer(validate.app, name="validate")
 app.add_typer(jobs.app, name="job")
 app.add_typer(schedules.app, name="schedule")

@@ -11,6 +11,9 @@ from numpy.typing import NDArray
 Matrix = NDArray[np.number]
 Floats = NDArray[np.float64]
 
+Z = 1.959964
+"""Of the normal distribution: 95 % lie within so many standard deviations."""
+
 
 def confusion_matrix(
     predicted: NDArray[np.integer],
@@ -62,3 +65,17 @@ def _share(part: Matrix, whole: Matrix) -> Floats:
     share = np.full(len(whole), np.nan)
     np.divide(part, whole, out=share, where=whole > 0)
     return share
+
+
+def wilson_interval(share: Matrix | float, number: Matrix | float) -> Floats:
+    """Wilson's score interval of shares among `number` elements, shape (..., 2); NaN of none.
+
+    Wilson 1927, Journal of the American Statistical Association 22: 209-212. `number` may be
+    broken.
+    """
+    p, n = np.broadcast_arrays(np.asarray(share, float), np.asarray(number, float))
+    n = np.where(n > 0, n, np.nan)
+    centre = p + Z**2 / (2 * n)
+    half = Z * np.sqrt(p * (1 - p) / n + Z**2 / (4 * n**2))
+    bounds = np.stack([centre - half, centre + half], axis=-1) / (1 + Z**2 / n)[..., None]
+    return np.asarray(np.clip(bounds, 0, 1))

@@ -84,8 +84,8 @@ def judge(
     mown = events.take(events.kind == Kind.MOWING)
     for group in rules.groups:
         members = np.isin(crops, group.crops)
-        windows = _spans(group.windows, year) or (Span(*searched),)
-        forbidden = _spans(group.forbidden, year)
+        windows = spans(group.windows, year) or (Span(*searched),)
+        forbidden = spans(group.forbidden, year)
         counts = _counted(group, mown, len(crops), windows, forbidden)
         codes = np.where(counts.breach == 0, MET, BROKEN)
         codes = np.where(counts.breach & Breach.TOO_FEW, TOO_FEW, codes)
@@ -138,7 +138,8 @@ def _counted(group: Group, mown: Events, parcels: int, windows: Spans, forbidden
     return _Counts(within, total, np.asarray(breach))
 
 
-def _spans(windows: Sequence[tuple[str, str]], year: int) -> Spans:
+def spans(windows: Sequence[tuple[str, str]], year: int) -> Spans:
+    """Windows, given as `MM-DD`, that begin in a year."""
     return tuple(_span(first, last, year) for first, last in windows)
 
 

@@ -71,7 +71,7 @@ def why_not(
     `given` are reasons of the import, `homeless` parcels lie on no grid, `seen` counts what was
     seen of each.
     """
-    reason = np.where(judged, "", given)
-    reason = np.where(~judged & (reason == "") & homeless, Reason.OUTSIDE_GRID.value, reason)
-    reason = np.where(~judged & (reason == "") & (seen == 0), Reason.NO_DATA.value, reason)
-    return np.where(~judged & (reason == ""), Reason.FEW_DATES.value, reason)
+    unseen = np.where(homeless, Reason.OUTSIDE_GRID.value, Reason.NO_DATA.value)
+    unseen = np.where(given != "", given, unseen)
+    reason = np.where(seen > 0, Reason.FEW_DATES.value, unseen)
+    return np.where(judged, "", reason)
