@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -218,6 +219,12 @@ def test_files_of_people_hold_the_same(ctx: Context) -> None:
     assert item["properties"]["mowings"] == 8
 
 
+def test_the_shapefile_can_be_left_out(ctx: Context) -> None:
+    product = run(ctx, shapefile=False)
+    assert not [name for name in digests(product) if name.endswith(".dbf")]
+    assert not [item for item in product.assets if item.name.endswith(".shp")]
+
+
 def digests(product: Product) -> dict[str, bytes]:
     folder = Path(product.assets[0].href).parent
     return {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
@@ -243,8 +250,10 @@ def test_a_season_bit_by_bit_ends_as_one_at_once(tmp_path: Path) -> None:
     assert digests(product) == digests(at_once)
 
 
-def test_chunks_of_parcels_change_nothing(ctx: Context, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_chunks_of_parcels_and_threads_change_nothing(
+    ctx: Context, monkeypatch: pytest.MonkeyPatch
+) -> None:
     before = digests(run(ctx))
-    for size in (1, 3):
+    for size, threads in ((1, 1), (3, 2)):
         monkeypatch.setattr("sen4cap.processors.l4b_mowing.detection.CHUNK", size)
-        assert digests(run(ctx)) == before
+        assert digests(run(replace(ctx, cores=threads))) == before

@@ -1,10 +1,12 @@
 """Events of all parcels, some parcels at a time.
 
-Memory: the observations of `CHUNK` parcels, about 60 bytes each, and the events of all.
+Memory: for each thread the observations of `CHUNK` parcels, about 60 bytes each, and the events
+of all.
 """
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
 import numpy as np
@@ -72,20 +74,26 @@ def detect_all(
     params: MowingParams,
     period: Period,
     progress: Progress,
+    threads: int = 1,
 ) -> Detection:
     """Events of parcels, given by number, ascending; they are numbered by their position.
 
-    `period`: first and last day, since 1970-01-01.
+    `period`: first and last day, since 1970-01-01. As many chunks as there are threads are worked
+    on at a time; a parcel's events depend on no other parcel.
     """
-    found = []
-    for begin in range(0, max(len(parcels), 1), CHUNK):
+
+    def work(begin: int) -> Detection:
         chunk = parcels[begin : begin + CHUNK]
-        progress(begin / max(len(parcels), 1), f"{begin:,} of {len(parcels):,} parcels")
         optical = readers.optical.series(chunk) if readers.optical else None
         radar = readers.radar.series(chunk) if readers.radar else None
-        one = _detect(optical, radar, params, period, len(chunk))
-        moved = one.events._replace(parcel=one.events.parcel + begin)
-        found.append(one._replace(events=moved))
+        found = _detect(optical, radar, params, period, len(chunk))
+        return found._replace(events=found.events._replace(parcel=found.events.parcel + begin))
+
+    begins, found = range(0, len(parcels), CHUNK), []
+    with ThreadPoolExecutor(max(threads, 1)) as pool:
+        for begin, one in zip(begins, pool.map(work, begins), strict=True):
+            found.append(one)
+            progress(begin / len(parcels), f"{begin:,} of {len(parcels):,} parcels")
     return _together(found)
 
 

@@ -68,6 +68,7 @@ def run(ctx: Context, params: MowingParams, step: Step) -> Product:
         params,
         period,
         lambda share, text: ctx.progress(0.05 + 0.7 * share, text),
+        ctx.cores,
     )
     result = _result(ctx, params, parcels, found, period, _homeless(numbers, places))
     ctx.progress(0.8, "tables")
@@ -211,7 +212,7 @@ def _written(ctx: Context, params: MowingParams, step: Step, result: _Result) ->
         start=start,
         end=end,
         revision=step.revision,
-        assets=write_all(ctx, folder, params.input_product_types, table, events, document),
+        assets=write_all(ctx, folder, params, table, events, document),
         footprint=ctx.site.footprint,
         processor=f"{ID}/{VERSION}",
         parents=tuple(product.name for product in step.inputs),
