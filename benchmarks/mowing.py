@@ -34,7 +34,8 @@ from sen4cap.processing.marker_table import MarkerTable
 from sen4cap.processors.l4b_mowing import processor
 from sen4cap.processors.l4b_mowing.params import MowingParams
 from sen4cap.testing import plain_mowing
-from sen4cap.testing.mowing import OPTICAL, RADAR, SEASON, meadow_context, mowing_step
+from sen4cap.testing.meadow_season import OPTICAL, RADAR, SEASON, meadow_context
+from sen4cap.testing.mowing_runs import mowing_step
 
 DATES, PAIRS, ORBITS = 60, 30, (15, 88)
 CHUNK = 100_000

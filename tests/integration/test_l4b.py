@@ -19,7 +19,8 @@ from sen4cap.catalog import to_dict
 from sen4cap.domain import Product, Reason
 from sen4cap.errors import InvalidParameter, NoInput
 from sen4cap.processing import Context
-from sen4cap.testing.mowing import OPTICAL, append, curve, meadow_context, run
+from sen4cap.testing.meadow_season import OPTICAL, append, meadow_context
+from sen4cap.testing.mowing_runs import run
 
 MOWN = {"05-01": 0.8, "05-11": 0.5, "05-21": 0.55, "06-20": 0.8, "07-20": 0.82}
 EVEN = dict.fromkeys(MOWN, 0.8)
@@ -57,6 +58,11 @@ def pairs(parcel: int, jump: date, orbit: int = 15) -> list[tuple[int, date, flo
     first = date(2019, 4, 3)
     days = [first + timedelta(days=6 * at) for at in range(34)]
     return [(parcel, day, 0.6 if day > jump else 0.3, orbit) for day in days]
+
+
+def curve(parcel: int, levels: dict[str, float]) -> list[tuple[int, date, float]]:
+    """Rows of a parcel from values by day, `MM-DD`."""
+    return [(parcel, date.fromisoformat(f"2019-{day}"), value) for day, value in levels.items()]
 
 
 def observed() -> list[tuple[int, date, float]]:

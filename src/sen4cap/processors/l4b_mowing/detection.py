@@ -86,7 +86,7 @@ def detect_all(
         chunk = parcels[begin : begin + CHUNK]
         optical = readers.optical.series(chunk) if readers.optical else None
         radar = readers.radar.series(chunk) if readers.radar else None
-        found = _detect(optical, radar, params, period, len(chunk))
+        found = _searched(optical, radar, params, period, len(chunk))
         return found._replace(events=found.events._replace(parcel=found.events.parcel + begin))
 
     begins, found = range(0, len(parcels), CHUNK), []
@@ -97,13 +97,10 @@ def detect_all(
     return _together(found)
 
 
-def _detect(
-    optical: Series | None,
-    radar: Series | None,
-    params: MowingParams,
-    period: Period,
-    parcels: int,
+def _searched(
+    optical: Series | None, radar: Series | None, params: MowingParams, period: Period, parcels: int
 ) -> Detection:
+    """Events of some parcels, and what there was to look at."""
     rules = rules_of(params)
     radar_period = period[0] - params.s1_s2_startdate_diff, period[1]
     events = mowing_rules.detect(optical, radar, rules, (period, radar_period), params.max_events)
