@@ -8,10 +8,10 @@ from typing import Any
 
 from sen4cap.domain import Product, ProductType, revision_of
 from sen4cap.processing import Context, Scope, Step
-from sen4cap.processing.marker_table import MarkerTable
+from sen4cap.processing.marker_table import MarkerTable, is_radar
 from sen4cap.processors.l4b_mowing import processor
 from sen4cap.processors.l4b_mowing.params import MowingParams
-from sen4cap.testing.meadow_season import instant_of
+from sen4cap.testing.meadow_season import OPTICAL, RADAR, instant_of
 
 
 def marker_products(ctx: Context) -> tuple[Product, ...]:
@@ -19,8 +19,8 @@ def marker_products(ctx: Context) -> tuple[Product, ...]:
     table = MarkerTable.of(ctx.archive, ctx.season)
     found: dict[tuple[datetime, str], dict[str, Any]] = {}
     for marker in table.markers():
-        rows = table.read(marker, columns=("time", "grid", "orbit")).unique()
-        for time, grid, orbit in rows.iter_rows():
+        grid = RADAR.name if is_radar(marker) else OPTICAL.name
+        for time, orbit in table.acquisitions(marker).iter_rows():
             told = found.setdefault((time, grid + marker[:3]), {"markers": [], "grid": grid})
             told["markers"].append(marker)
             told["sat:relative_orbit"] = orbit
