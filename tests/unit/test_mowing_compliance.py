@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from sen4cap.errors import InvalidParameter
-from sen4cap.kernels.mowing import Events, Kind, no_events
+from sen4cap.kernels.mowing import Events, Kind, mowings, no_events
 from sen4cap.processing import validate
 from sen4cap.processors.l4b_mowing.cfg import read_cfg
 from sen4cap.processors.l4b_mowing.compliance import Verdict, judge
@@ -30,11 +30,8 @@ def mown(*intervals: tuple[str, str], parcel: int = 0, kind: Kind = Kind.MOWING)
         return no_events()
     first, last = (np.array([day(item[at]) for item in intervals], np.int32) for at in (0, 1))
     n = len(intervals)
-    codes, evidence = np.zeros(n, np.uint8), np.zeros(n, np.float32)
-    kinds = np.full(n, int(kind), np.uint8)
-    return Events(
-        np.full(n, parcel), first, last, first, evidence, kinds, codes, codes, evidence, evidence
-    )
+    found = mowings(np.full(n, parcel), first, last, first, np.zeros(n))
+    return found._replace(kind=np.full(n, int(kind), np.uint8))
 
 
 def verdict(
