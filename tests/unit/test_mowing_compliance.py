@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import date
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -221,3 +222,24 @@ def test_what_is_no_configuration() -> None:
         read_cfg("pfa = 3")
     with pytest.raises(InvalidParameter, match="none of the sections"):
         read_cfg("[GENERAL]\na = 1")
+
+
+@pytest.mark.data
+def test_the_originals_default_configuration_is_ours(shared_data: Path) -> None:
+    folder = shared_data / "sen4cap_config_samples" / "L4B"
+    found = read_cfg((folder / "S4C_L4B_Default_Config.cfg").read_text("utf-8"))
+    assert found.notes == ()
+    params = validate(ID, MowingParams, found.values)
+    assert params.model_copy(update={"compliance": ""}) == MowingParams()
+    [italy] = parsed_rules(params.compliance).groups
+    assert (len(italy.crops), italy.crops[0]) == (17, "046")
+    assert italy.windows == (("04-01", "10-31"),)
+
+
+@pytest.mark.data
+def test_the_other_sample_sets_what_it_says(shared_data: Path) -> None:
+    folder = shared_data / "sen4cap_config_samples" / "L4B"
+    values = read_cfg((folder / "config.ini").read_text("utf-8")).values
+    params = validate(ID, MowingParams, values)
+    assert (params.pfa, params.no_mowing_after_det) == (3e-7, 60)
+    assert params.s2_non_overlap_interval_days == 28
