@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
+from pathlib import Path
 from typing import Any
 
 import geopandas as gpd
@@ -96,7 +97,7 @@ class _Result:
     period: Period
 
 
-def _lut(ctx: Context) -> Any:
+def _lut(ctx: Context) -> Path:
     if ctx.lut is None:
         raise NoInput(
             f"Site '{ctx.site.short_name}' has no crop look-up table for {ctx.season.year}: "
