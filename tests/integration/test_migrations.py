@@ -69,7 +69,7 @@ def test_an_upgrade_is_repeated_without_harm(empty: SqlStore) -> None:
         empty.check_current()
     empty.upgrade()
     empty.check_current()
-    assert empty.revision() == schema.head() == "0005"
+    assert empty.revision() == schema.head() == "0006"
     empty.sites.add(Site("A", "a"))
     empty.upgrade()
     assert empty.sites.all() == [Site("A", "a")]

@@ -23,6 +23,7 @@ from sen4cap.cli import (
     ledger,
     lpis,
     markers,
+    mowing,
     output,
     processors,
     products,
@@ -53,6 +54,7 @@ app.add_typer(run_commands.app, name="run", cls=run_commands.ProcessorCommands)
 app.add_typer(processors.app, name="processor")
 app.add_typer(markers.app, name="markers")
 app.add_typer(crops.app, name="crop")
+app.add_typer(mowing.app, name="mowing")
 app.add_typer(validate.app, name="validate")
 app.add_typer(jobs.app, name="job")
 app.add_typer(schedules.app, name="schedule")

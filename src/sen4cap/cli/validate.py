@@ -116,3 +116,44 @@ def _row(name: str, figures: Mapping[str, Any]) -> tuple[str, ...]:
     unit = " classes" if name == "macro_f1" else ""
     within = "" if bounds is None else f"{bounds[0]:.4f} to {bounds[1]:.4f}"
     return name, shown, f"{number}{unit}", within
+
+
+@app.command("l4b")
+def validate_l4b(
+    truth: Annotated[
+        Path,
+        typer.Argument(help="Table of what was seen in the field: a row per event, or per parcel."),
+    ],
+    product: Annotated[str | None, typer.Option(help="Mowing product that is compared.")] = None,
+    found: Annotated[
+        Path | None,
+        typer.Option(help="Table of detections instead: ours, or a product of the original."),
+    ] = None,
+    tolerance: Annotated[int, typer.Option(min=0, help="Days outside the interval.")] = 10,
+    parcel_col: Annotated[
+        list[str] | None, typer.Option(help="Column of the parcel's identifier; repeatable.")
+    ] = None,
+    date_col: Annotated[str | None, typer.Option(help="Column of the day.")] = None,
+    kind_col: Annotated[str | None, typer.Option(help="Column of the kind of event.")] = None,
+    kind: Annotated[str, typer.Option(help="Its value for a mowing.")] = "mowing",
+    by: Annotated[
+        list[str] | None, typer.Option(help="Column to tell scores by, such as region; repeatable.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Tell how many mowings were found, how many were false, and how far off their days are."""
+    from sen4cap.app import mowing_validation, system
+    from sen4cap.errors import InvalidParameter
+
+    asked = mowing_validation.Asked(
+        truth, tolerance, tuple(parcel_col or ()), date_col, kind_col, kind, tuple(by or ())
+    )
+    if (product is None) == (found is None):
+        raise InvalidParameter("Give --product or --found: one of them is compared.")
+    if product is not None:
+        with system.session() as here:
+            done = mowing_validation.of_product(here, product, asked)
+    else:
+        assert found is not None
+        done = mowing_validation.of_table(found, asked)
+    emit(done.as_json(), as_json, "\n".join(mowing_validation.told(done)))

@@ -32,6 +32,7 @@ class Reason(StrEnum):
     OUTSIDE_GRID = "outside_grid"
     TOO_SMALL = "too_small"
     NO_DATA = "no_data"
+    FEW_DATES = "few_dates"
     RARE_CLASS = "rare_class"
 
     @property
@@ -55,6 +56,7 @@ _SENTENCES = {
     Reason.OUTSIDE_GRID: "No raster of the site covers the parcel.",
     Reason.TOO_SMALL: "The parcel holds too few pixels.",
     Reason.NO_DATA: "No clear observation of the parcel in the season.",
+    Reason.FEW_DATES: "Too few clear observations of the parcel to tell anything.",
     Reason.RARE_CLASS: "Too few parcels declare this crop to learn it.",
 }
 

@@ -48,6 +48,8 @@ class ProductType(StrEnum):
     """Parcel statistics of one acquisition."""
     L4A = "s4c_l4a"
     """Crop type per parcel over a season."""
+    L4B = "s4c_l4b"
+    """Mowing of grassland parcels over a season."""
 
 
 class Role(StrEnum):

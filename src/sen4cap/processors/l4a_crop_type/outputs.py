@@ -11,7 +11,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import geopandas as gpd
@@ -19,10 +18,10 @@ import numpy as np
 import pandas as pd
 
 from sen4cap.domain import Asset, Role
-from sen4cap.geo.shapefile import MOST_BYTES, SUFFIXES, shapefile_bytes, write_shapefile
 from sen4cap.geo.style import categorized_qml, palette
 from sen4cap.geo.vector import write_gpkg, write_parcels
-from sen4cap.processing import Context, publish
+from sen4cap.processing import Context
+from sen4cap.processing.shapefile import publish_shapefile
 from sen4cap.processors.l4a_crop_type import original_tables
 from sen4cap.processors.l4a_crop_type.params import CropTypeParams
 from sen4cap.processors.l4a_crop_type.table import Classes
@@ -144,14 +143,7 @@ def _shapefile(folder: Path, table: gpd.GeoDataFrame) -> list[Asset]:
     """Write the shapefile, unless it would be larger than one can be."""
     columns = {name: table[own] for name, own in SHAPEFILE.items()}
     frame = gpd.GeoDataFrame(_numbered(pd.DataFrame(columns)), geometry=table.geometry)
-    if shapefile_bytes(frame) > MOST_BYTES:
-        return []
-    folder.mkdir(parents=True, exist_ok=True)
-    paths = [folder / f"CropType{suffix}" for suffix in SUFFIXES]
-    with TemporaryDirectory(dir=folder, prefix=".") as temporary:
-        write_shapefile(Path(temporary) / "CropType.shp", frame)
-        for path in paths:
-            publish(Path(temporary) / path.name, path)
+    paths = publish_shapefile(folder / "CropType.shp", frame)
     return [_asset(path.name, path) for path in paths]
 
 
