@@ -1,0 +1,257 @@
+"""Where mowing is possible at all: clean series, jumps of coherence, and the intervals of both.
+
+Candidates are many on purpose: what is no candidate cannot be found, what is one is judged later.
+Each parcel is dealt with by itself. The interpreter is free meanwhile. Memory: a copy of the series
+that are cleaned, and two float32 per observation of radar.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from sen4cap.kernels.series import Series
+
+Floats = NDArray[np.float32]
+Days = NDArray[np.int32]
+Integers = NDArray[np.integer[Any]]
+
+LEAST_NDVI = 0.1
+"""NDVI below is snow, cloud or water: no observation (the original's `corrupted_th`)."""
+SPIKE = 0.06
+"""Fall of NDVI from which a rebound is looked for."""
+REBOUND_DAYS = 6
+"""Grass does not grow back within these days, a cloud is gone."""
+REBOUND = 0.8
+"""Share of the fall that is made good if it was a remnant of a cloud."""
+NEIGHBOUR_DAYS = 20
+"""Days within which the observation before tells the level."""
+
+LEAST_DROP = 0.02
+"""Fall of NDVI between neighbours that makes a candidate; 1-4 of 100 mowings show less."""
+HISTORY = 5
+"""Pairs of a track, before, that tell the usual coherence (the original's `stat_smpl_n`)."""
+LEAST_HISTORY = 3
+LEAST_SPREAD = 0.05
+"""Standard deviation of coherence that no parcel's history is believed to fall below."""
+LEAST_JUMP = 1.5
+"""Jump of coherence, in standard deviations, mean of VV and VH, that makes a candidate."""
+SHORT_GAP = 10
+"""Days between clear dates that need no radar: a mowing between them would show by its drop."""
+LONGEST_STEP = 36
+"""Days between pairs of a track beyond which a jump tells nothing of when."""
+REFERENCE_SPAN = 6.0
+"""Days of a pair to which coherence is brought, as it would be under exponential decay."""
+
+
+class Candidates(NamedTuple):
+    """k intervals in which a mowing may have happened, sorted by parcel, then `last`, `first`."""
+
+    parcel: NDArray[np.int64]
+    """Position of the parcel in the series, shape (k,)."""
+    first: Days
+    """Day of the observation before, shape (k,)."""
+    last: Days
+    """Day of the observation after, shape (k,)."""
+
+
+def cleaned(optical: Series) -> Series:
+    """The series without snow and without remnants of clouds.
+
+    The first signal is NDVI. Where it is below `LEAST_NDVI`, or falls for one date and is back
+    within `REBOUND_DAYS`, all signals of that date are missing.
+    """
+    values = optical.values.copy()
+    _clean(optical.start, optical.day, values)
+    return optical._replace(values=values)
+
+
+def jumps(radar: Series) -> Floats:
+    """Rise of the coherence of each pair over those before it on its track, shape (2, k).
+
+    Rows are those of `radar.values` 0 and 1, coherence VV and VH, in standard deviations of a
+    prediction from up to `HISTORY` pairs; NaN where fewer than `LEAST_HISTORY` are known. Pairs of
+    6 and 12 days are comparable: coherence is brought to `REFERENCE_SPAN` days.
+    """
+    rise = np.full((2, len(radar.day)), np.nan, np.float32)
+    _rises(radar, rise)
+    return rise
+
+
+def candidates(
+    optical: Series, radar: Series, rise: Floats, first: Integers, last: Integers
+) -> Candidates:
+    """All falls of NDVI, and the jumps of coherence where no clear dates are near each other.
+
+    `optical`: cleaned; `rise`: from `jumps`. `first`, `last`: the days that count, shape (n,);
+    an interval counts if it meets them.
+    """
+    most = int(len(optical.day) + len(radar.day))
+    parcel = np.empty(most, np.int64)
+    days = np.empty((2, most), np.int32)
+    count = _search(optical, radar, rise, first.astype(np.int64), last.astype(np.int64),
+                    parcel, days)  # fmt: skip
+    found = Candidates(parcel[:count], days[0, :count], days[1, :count])
+    order = np.lexsort((found.first, found.last, found.parcel))
+    return Candidates(*(part[order] for part in found))
+
+
+@njit(nogil=True, cache=True)
+def reduced(coherence: float, span: int) -> float:
+    """Coherence of a pair, as it would be over `REFERENCE_SPAN` days."""
+    return max(coherence, 0.01) ** (REFERENCE_SPAN / max(span, 1))
+
+
+@njit(nogil=True, cache=True)
+def _clean(start: NDArray[np.int64], day: Days, values: Floats) -> None:
+    for parcel in range(len(start) - 1):
+        last = -1
+        for now in range(start[parcel], start[parcel + 1]):
+            ndvi = values[0, now]
+            clear = ndvi >= LEAST_NDVI
+            if clear and last >= 0 and day[now] - day[last] <= NEIGHBOUR_DAYS:
+                fall = values[0, last] - ndvi
+                clear = fall <= SPIKE or not _rebounds(day, values[0], now, start[parcel + 1], fall)
+            if clear:
+                last = now
+            else:
+                values[:, now] = np.nan
+
+
+@njit(nogil=True, cache=True)
+def _rebounds(day: Days, ndvi: Floats, now: int, end: int, fall: float) -> bool:
+    for later in range(now + 1, end):
+        if day[later] - day[now] > REBOUND_DAYS:
+            return False
+        if ndvi[later] - ndvi[now] >= REBOUND * fall:
+            return True
+    return False
+
+
+@njit(nogil=True, cache=True)
+def _rises(radar: Series, rise: Floats) -> None:
+    start, _, values, _, span = radar
+    for parcel in range(len(start) - 1):
+        for now in range(start[parcel], start[parcel + 1]):
+            if span[now] > 0:
+                for row in range(2):
+                    rise[row, now] = _rise(radar, values[row], now, start[parcel])
+
+
+@njit(nogil=True, cache=True)
+def _rise(radar: Series, coherence: Floats, now: int, begin: int) -> float:
+    total, squares, known = 0.0, 0.0, 0
+    for before in range(now - 1, begin - 1, -1):
+        if known == HISTORY:
+            break
+        if _same_track(radar, before, now) and not np.isnan(coherence[before]):
+            usual = reduced(coherence[before], radar.span[before])
+            total, squares, known = total + usual, squares + usual * usual, known + 1
+    if known < LEAST_HISTORY:
+        return np.nan
+    mean = total / known
+    variance = max((squares - total * mean) / (known - 1), LEAST_SPREAD**2)
+    here = reduced(coherence[now], radar.span[now])
+    return (here - mean) / np.sqrt(variance * (1 + 1 / known))
+
+
+@njit(nogil=True, cache=True)
+def _same_track(radar: Series, before: int, now: int) -> bool:
+    """Whether `before` is an earlier pair of the same track."""
+    same = radar.track[before] == radar.track[now]
+    return same and radar.span[before] > 0 and radar.day[before] < radar.day[now]
+
+
+@njit(nogil=True, cache=True)
+def _search(
+    optical: Series,
+    radar: Series,
+    rise: Floats,
+    first: NDArray[np.int64],
+    last: NDArray[np.int64],
+    parcels: NDArray[np.int64],
+    days: Days,
+) -> int:
+    count = 0
+    for parcel in range(len(optical.start) - 1):
+        begin = count
+        count = _falls(optical, parcel, days, count)
+        count = _rising(optical, radar, rise, parcel, days, count)
+        kept = begin
+        for here in range(begin, count):
+            if days[1, here] >= first[parcel] and days[0, here] <= last[parcel]:
+                parcels[kept] = parcel
+                days[:, kept] = days[:, here]
+                kept += 1
+        count = kept
+    return count
+
+
+@njit(nogil=True, cache=True)
+def _falls(optical: Series, parcel: int, days: Days, count: int) -> int:
+    """Add the falls of NDVI between neighbours in time."""
+    before = -1
+    for now in range(optical.start[parcel], optical.start[parcel + 1]):
+        if np.isnan(optical.values[0, now]):
+            continue
+        if before >= 0 and optical.day[now] > optical.day[before]:
+            fall = optical.values[0, before] - optical.values[0, now]
+            if fall >= LEAST_DROP:
+                days[0, count], days[1, count] = optical.day[before], optical.day[now]
+                count += 1
+        before = now
+    return count
+
+
+@njit(nogil=True, cache=True)
+def _rising(
+    optical: Series, radar: Series, rise: Floats, parcel: int, days: Days, count: int
+) -> int:
+    """Add the jumps of coherence that no clear dates explain."""
+    begin, end = radar.start[parcel], radar.start[parcel + 1]
+    for now in range(begin, end):
+        if mean_rise(rise, now) >= LEAST_JUMP:
+            opens, closes = jump_days(radar, begin, now)
+            if closes - opens <= LONGEST_STEP and _gap(optical, parcel, closes) > SHORT_GAP:
+                days[0, count], days[1, count] = opens, closes
+                count += 1
+    return count
+
+
+@njit(nogil=True, cache=True)
+def mean_rise(rise: Floats, now: int) -> float:
+    """Mean of the rises of VV and VH, of one where the other is missing; NaN without any."""
+    if np.isnan(rise[0, now]):
+        return rise[1, now]
+    if np.isnan(rise[1, now]):
+        return rise[0, now]
+    return (rise[0, now] + rise[1, now]) / 2
+
+
+@njit(nogil=True, cache=True)
+def jump_days(radar: Series, begin: int, now: int) -> tuple[int, int]:
+    """Interval that a jump speaks of: from the first image of the pair before to that of this."""
+    closes = radar.day[now] - radar.span[now]
+    for before in range(now - 1, begin - 1, -1):
+        if _same_track(radar, before, now):
+            return radar.day[before] - radar.span[before], closes
+    return closes - radar.span[now], closes
+
+
+@njit(nogil=True, cache=True)
+def _gap(optical: Series, parcel: int, day: int) -> int:
+    """Days between the clear dates around a day; many where one is missing."""
+    before = after = -1
+    for now in range(optical.start[parcel], optical.start[parcel + 1]):
+        if np.isnan(optical.values[0, now]):
+            continue
+        if optical.day[now] <= day:
+            before = now
+        elif after < 0:
+            after = now
+    if before < 0 or after < 0:
+        return 999
+    return optical.day[after] - optical.day[before]
