@@ -2,7 +2,7 @@
 
 Candidates are many on purpose: what is no candidate cannot be found, what is one is judged later.
 Each parcel is dealt with by itself. The interpreter is free meanwhile. Memory: a copy of the series
-that are cleaned, and two float32 per observation of radar.
+that are cleaned, and 28 bytes per observation of radar.
 """
 
 from __future__ import annotations
@@ -58,6 +58,21 @@ class Candidates(NamedTuple):
     """Day of the observation after, shape (k,)."""
 
 
+class Jumps(NamedTuple):
+    """What the pairs of a series say of sudden bareness; k observations, NaN where they do not."""
+
+    coherence: Floats
+    """VV and VH, as they would be over `REFERENCE_SPAN` days, shape (2, k)."""
+    rise: Floats
+    """Of VV and VH, in standard deviations, shape (2, k)."""
+    mean: Floats
+    """Mean of both rises, one where the other is missing, shape (k,)."""
+    first: Days
+    """First day that a jump speaks of: the first image of the pair before, shape (k,)."""
+    last: Days
+    """Last day: the first image of this pair, shape (k,)."""
+
+
 def cleaned(optical: Series) -> Series:
     """The series without snow and without remnants of clouds.
 
@@ -69,40 +84,41 @@ def cleaned(optical: Series) -> Series:
     return optical._replace(values=values)
 
 
-def jumps(radar: Series) -> Floats:
-    """Rise of the coherence of each pair over those before it on its track, shape (2, k).
+def jumps(radar: Series) -> Jumps:
+    """Rise of the coherence of each pair over those before it on its track.
 
-    Rows are those of `radar.values` 0 and 1, coherence VV and VH, in standard deviations of a
-    prediction from up to `HISTORY` pairs; NaN where fewer than `LEAST_HISTORY` are known. Pairs of
-    6 and 12 days are comparable: coherence is brought to `REFERENCE_SPAN` days.
+    Rows 0 and 1 of `radar.values` are coherence VV and VH. A rise is counted in standard deviations
+    of a prediction from up to `HISTORY` pairs, at least `LEAST_HISTORY`. Pairs of 6 and 12 days are
+    comparable: coherence is brought to `REFERENCE_SPAN` days.
     """
-    rise = np.full((2, len(radar.day)), np.nan, np.float32)
-    _rises(radar, rise)
-    return rise
+    count = len(radar.day)
+    power = (REFERENCE_SPAN / np.maximum(radar.span, 1)).astype(np.float32)
+    usual: Floats = np.maximum(radar.values[:2], np.float32(0.01)) ** power
+    usual[:, radar.span == 0] = np.nan
+    rise = np.full((2, count), np.nan, np.float32)
+    days = np.zeros((2, count), np.int32)
+    _rises(radar, usual, rise, days)
+    one = np.where(np.isnan(rise[0]), rise[1], rise[0])
+    mean = np.where(np.isnan(rise).any(axis=0), one, rise.mean(axis=0))
+    return Jumps(usual, rise, mean.astype(np.float32), days[0], days[1])
 
 
 def candidates(
-    optical: Series, radar: Series, rise: Floats, first: Integers, last: Integers
+    optical: Series, radar: Series, jump: Jumps, first: Integers, last: Integers
 ) -> Candidates:
     """All falls of NDVI, and the jumps of coherence where no clear dates are near each other.
 
-    `optical`: cleaned; `rise`: from `jumps`. `first`, `last`: the days that count, shape (n,);
+    `optical`: cleaned; `jump`: from `jumps`. `first`, `last`: the days that count, shape (n,);
     an interval counts if it meets them.
     """
     most = int(len(optical.day) + len(radar.day))
     parcel = np.empty(most, np.int64)
     days = np.empty((2, most), np.int32)
-    count = _search(optical, radar, rise, first.astype(np.int64), last.astype(np.int64),
+    count = _search(optical, radar, jump, first.astype(np.int64), last.astype(np.int64),
                     parcel, days)  # fmt: skip
     found = Candidates(parcel[:count], days[0, :count], days[1, :count])
     order = np.lexsort((found.first, found.last, found.parcel))
-    return Candidates(*(part[order] for part in found))
-
-
-@njit(nogil=True, cache=True)
-def reduced(coherence: float, span: int) -> float:
-    """Coherence of a pair, as it would be over `REFERENCE_SPAN` days."""
-    return max(coherence, 0.01) ** (REFERENCE_SPAN / max(span, 1))
+    return Candidates(found.parcel[order], found.first[order], found.last[order])
 
 
 @njit(nogil=True, cache=True)
@@ -132,44 +148,44 @@ def _rebounds(day: Days, ndvi: Floats, now: int, end: int, fall: float) -> bool:
 
 
 @njit(nogil=True, cache=True)
-def _rises(radar: Series, rise: Floats) -> None:
-    start, _, values, _, span = radar
+def _rises(radar: Series, usual: Floats, rise: Floats, days: Days) -> None:
+    start, _, _, _, span = radar
     for parcel in range(len(start) - 1):
         for now in range(start[parcel], start[parcel + 1]):
             if span[now] > 0:
+                days[0, now], days[1, now] = _jump_days(radar, start[parcel], now)
                 for row in range(2):
-                    rise[row, now] = _rise(radar, values[row], now, start[parcel])
+                    rise[row, now] = _rise(radar, usual[row], now, start[parcel])
 
 
 @njit(nogil=True, cache=True)
-def _rise(radar: Series, coherence: Floats, now: int, begin: int) -> float:
+def _rise(radar: Series, usual: Floats, now: int, begin: int) -> float:
     total, squares, known = 0.0, 0.0, 0
     for before in range(now - 1, begin - 1, -1):
         if known == HISTORY:
             break
-        if _same_track(radar, before, now) and not np.isnan(coherence[before]):
-            usual = reduced(coherence[before], radar.span[before])
-            total, squares, known = total + usual, squares + usual * usual, known + 1
+        if _same_track(radar, before, now) and not np.isnan(usual[before]):
+            total, known = total + usual[before], known + 1
+            squares += usual[before] * usual[before]
     if known < LEAST_HISTORY:
         return np.nan
     mean = total / known
     variance = max((squares - total * mean) / (known - 1), LEAST_SPREAD**2)
-    here = reduced(coherence[now], radar.span[now])
-    return (here - mean) / np.sqrt(variance * (1 + 1 / known))
+    return float((usual[now] - mean) / np.sqrt(variance * (1 + 1 / known)))
 
 
 @njit(nogil=True, cache=True)
 def _same_track(radar: Series, before: int, now: int) -> bool:
     """Whether `before` is an earlier pair of the same track."""
     same = radar.track[before] == radar.track[now]
-    return same and radar.span[before] > 0 and radar.day[before] < radar.day[now]
+    return bool(same and radar.span[before] > 0 and radar.day[before] < radar.day[now])
 
 
 @njit(nogil=True, cache=True)
 def _search(
     optical: Series,
     radar: Series,
-    rise: Floats,
+    jump: Jumps,
     first: NDArray[np.int64],
     last: NDArray[np.int64],
     parcels: NDArray[np.int64],
@@ -179,7 +195,7 @@ def _search(
     for parcel in range(len(optical.start) - 1):
         begin = count
         count = _falls(optical, parcel, days, count)
-        count = _rising(optical, radar, rise, parcel, days, count)
+        count = _rising(optical, radar, jump, parcel, days, count)
         kept = begin
         for here in range(begin, count):
             if days[1, here] >= first[parcel] and days[0, here] <= last[parcel]:
@@ -208,13 +224,13 @@ def _falls(optical: Series, parcel: int, days: Days, count: int) -> int:
 
 @njit(nogil=True, cache=True)
 def _rising(
-    optical: Series, radar: Series, rise: Floats, parcel: int, days: Days, count: int
+    optical: Series, radar: Series, jump: Jumps, parcel: int, days: Days, count: int
 ) -> int:
     """Add the jumps of coherence that no clear dates explain."""
     begin, end = radar.start[parcel], radar.start[parcel + 1]
     for now in range(begin, end):
-        if mean_rise(rise, now) >= LEAST_JUMP:
-            opens, closes = jump_days(radar, begin, now)
+        if jump.mean[now] >= LEAST_JUMP:
+            opens, closes = jump.first[now], jump.last[now]
             if closes - opens <= LONGEST_STEP and _gap(optical, parcel, closes) > SHORT_GAP:
                 days[0, count], days[1, count] = opens, closes
                 count += 1
@@ -222,17 +238,7 @@ def _rising(
 
 
 @njit(nogil=True, cache=True)
-def mean_rise(rise: Floats, now: int) -> float:
-    """Mean of the rises of VV and VH, of one where the other is missing; NaN without any."""
-    if np.isnan(rise[0, now]):
-        return rise[1, now]
-    if np.isnan(rise[1, now]):
-        return rise[0, now]
-    return (rise[0, now] + rise[1, now]) / 2
-
-
-@njit(nogil=True, cache=True)
-def jump_days(radar: Series, begin: int, now: int) -> tuple[int, int]:
+def _jump_days(radar: Series, begin: int, now: int) -> tuple[int, int]:
     """Interval that a jump speaks of: from the first image of the pair before to that of this."""
     closes = radar.day[now] - radar.span[now]
     for before in range(now - 1, begin - 1, -1):
@@ -254,4 +260,4 @@ def _gap(optical: Series, parcel: int, day: int) -> int:
             after = now
     if before < 0 or after < 0:
         return 999
-    return optical.day[after] - optical.day[before]
+    return int(optical.day[after] - optical.day[before])

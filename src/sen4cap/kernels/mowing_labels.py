@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numba import njit
@@ -33,18 +33,21 @@ class Truth(NamedTuple):
 
     def of(self, kind: Kind) -> Truth:
         """The events of one kind."""
-        return Truth(*(part[self.kind == kind] for part in self))
+        return self.take(self.kind == kind)
+
+    def take(self, rows: Flags) -> Truth:
+        """Some of the events."""
+        parts: list[Any] = [part[rows] for part in self]
+        return Truth(*parts)
 
 
 def labels(found: Candidates, events: Truth) -> Flags:
     """Whether one of the events meets the interval of each candidate, within `SLACK` days."""
     out = np.zeros(len(found.parcel), np.bool_)
-    begin, end = (np.searchsorted(events.parcel, found.parcel, side=side) for side in _SIDES)
-    _label(found, events, begin.astype(np.int64), end.astype(np.int64), out)
+    begin = np.searchsorted(events.parcel, found.parcel).astype(np.int64)
+    end = np.searchsorted(events.parcel, found.parcel, side="right").astype(np.int64)
+    _label(found, events, begin, end, out)
     return out
-
-
-_SIDES = ("left", "right")
 
 
 @njit(nogil=True, cache=True)

@@ -310,7 +310,7 @@ def _coherence(
     base = random.uniform(0.5, 0.85, count)[parcel]
     canopy = (leaf[parcel, early] + leaf[parcel, late]) / 2
     drops = np.cumsum(rain, axis=1)
-    fallen = drops[parcel, late] - drops[parcel, early]
+    fallen: Days = drops[parcel, late] - drops[parcel, early]
     wet_image = rain[parcel, early] | rain[parcel, late]
     lost = (late - early) / 6 * (0.1 + 0.12 * canopy / HEIGHT) + 0.05 * fallen + 0.25 * wet_image
     true = base * np.exp(-lost) * np.exp(-np.log(2) * canopy / HEIGHT)
