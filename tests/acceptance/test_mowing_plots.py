@@ -6,16 +6,24 @@ dates of a cloud score of 0.6 and more, April to October, one-to-one pairs withi
 
 from __future__ import annotations
 
+from datetime import date
 from pathlib import Path
 from typing import Any
 
 import geopandas as gpd
+import numpy as np
 import polars as pl
 import pytest
+
+from sen4cap.kernels.event_matching import match_events
+from sen4cap.kernels.mowing_rules import OpticalRule, RadarRule, detect
+from sen4cap.kernels.series import Series
 
 from .conftest import Terminal
 
 pytestmark = pytest.mark.data
+
+EPOCH = date(1970, 1, 1).toordinal()
 
 LUT = "ori_crop,ctnum,ct,lc,ctnuml4a,ctl4a\nG,1,Grass,3,1,Grass\n"
 
@@ -89,3 +97,29 @@ def test_the_rules_are_as_good_as_they_were_measured(
     assert group["group"] == [region, str(year)]
     assert group["f1"] == found["overall"]["f1"]
     assert sum(row["number"] for row in found["reliability"]) == found["overall"]["found"]
+
+
+@pytest.mark.parametrize(("pfa", "right", "false"), [(3e-8, 1, 1), (3e-7, 2, 2), (1e-3, 7, 4)])
+def test_radar_alone_on_small_meadows(
+    shared_data: Path, pfa: float, right: int, false: int
+) -> None:
+    """Ten meadows of 1 to 2 ha, 17 mowings, coherence VH of mixed orbits; measured before."""
+    folder = shared_data / "jrc_salms_10parcels"
+    is_vh = (pl.col("source") == "s1_coh6") & (pl.col("band") == "s1_coh6_VH")
+    rows = pl.read_parquet(folder / "signals.parquet").filter(is_vh).drop_nulls("MEAN")
+    rows = rows.with_columns(day=pl.col("datetime").cast(pl.Date).cast(pl.Int32))
+    rows = rows.sort("parcel_id", "day")
+    series = Series(
+        np.searchsorted(rows["parcel_id"], np.arange(1, 12)),
+        rows["day"].to_numpy(),
+        rows.select("MEAN", "count").to_numpy().T.astype(np.float32),
+        np.full(rows.height, -1, np.int16),
+        np.full(rows.height, 6, np.int16),
+    )
+    known = pl.read_csv(folder / "events.csv", try_parse_dates=True)
+    season = date(2020, 4, 1).toordinal() - EPOCH, date(2020, 10, 31).toordinal() - EPOCH
+    found = detect(None, series, (OpticalRule(), RadarRule(pfa=pfa)), (season, season))
+    answer = match_events(
+        known["parcel_id"].to_numpy() - 1, known["event_date"].cast(pl.Int32).to_numpy(), found, 10
+    )
+    assert ((answer >= 0).sum(), len(found.day) - (answer >= 0).sum()) == (right, false)

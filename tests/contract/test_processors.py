@@ -32,7 +32,7 @@ def installed(request: pytest.FixtureRequest) -> Processor:
 
 
 def test_the_built_in_ones_are_installed() -> None:
-    assert set(processors()) >= {"l3b", "l3_composite", "s4c_mdb1", "s4c_l4a"}
+    assert set(processors()) >= {"l3b", "l3_composite", "s4c_mdb1", "s4c_l4a", "s4c_l4b"}
 
 
 def test_it_describes_itself(installed: Processor) -> None:

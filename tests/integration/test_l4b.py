@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -18,7 +19,8 @@ from sen4cap.catalog import to_dict
 from sen4cap.domain import Product, Reason
 from sen4cap.errors import InvalidParameter, NoInput
 from sen4cap.processing import Context
-from sen4cap.testing.mowing import OPTICAL, append, curve, meadow_context, run
+from sen4cap.testing.meadow_season import OPTICAL, append, meadow_context
+from sen4cap.testing.mowing_runs import run
 
 MOWN = {"05-01": 0.8, "05-11": 0.5, "05-21": 0.55, "06-20": 0.8, "07-20": 0.82}
 EVEN = dict.fromkeys(MOWN, 0.8)
@@ -56,6 +58,11 @@ def pairs(parcel: int, jump: date, orbit: int = 15) -> list[tuple[int, date, flo
     first = date(2019, 4, 3)
     days = [first + timedelta(days=6 * at) for at in range(34)]
     return [(parcel, day, 0.6 if day > jump else 0.3, orbit) for day in days]
+
+
+def curve(parcel: int, levels: dict[str, float]) -> list[tuple[int, date, float]]:
+    """Rows of a parcel from values by day, `MM-DD`."""
+    return [(parcel, date.fromisoformat(f"2019-{day}"), value) for day, value in levels.items()]
 
 
 def observed() -> list[tuple[int, date, float]]:
@@ -218,6 +225,12 @@ def test_files_of_people_hold_the_same(ctx: Context) -> None:
     assert item["properties"]["mowings"] == 8
 
 
+def test_the_shapefile_can_be_left_out(ctx: Context) -> None:
+    product = run(ctx, shapefile=False)
+    assert not [name for name in digests(product) if name.endswith(".dbf")]
+    assert not [item for item in product.assets if item.name.endswith(".shp")]
+
+
 def digests(product: Product) -> dict[str, bytes]:
     folder = Path(product.assets[0].href).parent
     return {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
@@ -243,8 +256,10 @@ def test_a_season_bit_by_bit_ends_as_one_at_once(tmp_path: Path) -> None:
     assert digests(product) == digests(at_once)
 
 
-def test_chunks_of_parcels_change_nothing(ctx: Context, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_chunks_of_parcels_and_threads_change_nothing(
+    ctx: Context, monkeypatch: pytest.MonkeyPatch
+) -> None:
     before = digests(run(ctx))
-    for size in (1, 3):
+    for size, threads in ((1, 1), (3, 2)):
         monkeypatch.setattr("sen4cap.processors.l4b_mowing.detection.CHUNK", size)
-        assert digests(run(ctx)) == before
+        assert digests(run(replace(ctx, cores=threads))) == before

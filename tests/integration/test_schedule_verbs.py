@@ -88,18 +88,20 @@ def test_a_season_comes_with_the_default_schedules_of_what_is_installed(system: 
         "flevo_2019_L3B": ("daily", "2019-04-02"),
         "flevo_2019_S4C_MDB1": ("daily", "2019-04-02"),
         "flevo_2019_S4C_L4A": ("month end", "2019-07-16"),  # 1 April + 213 // 2 days
+        "flevo_2019_S4C_L4B": ("every 14 days", "2019-05-01"),  # 1 April + 30 days
     }
     assert {item.state.next for item in system.store.schedules.all()} == {
         date(2019, 4, 2),
+        date(2019, 5, 1),
         date(2019, 7, 16),
     }
     assert schedules.add_defaults(system, system.store.seasons.get("flevo", "2019")) == []
 
 
-def test_mowing_and_practices_join_when_they_are_installed(
+def test_practices_join_when_they_are_installed(
     system: System, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    more = dict.fromkeys(("s4c_l4b", "s4c_l4c"), processors()["l3b"])
+    more = {"s4c_l4c": processors()["l3b"]}
     monkeypatch.setattr(schedules, "processors", lambda: {**processors(), **more})
     season = sites.create_season(
         system, "flevo", "winter-20", date(2019, 11, 1), date(2020, 7, 31), date(2020, 5, 1)
@@ -390,7 +392,8 @@ def test_a_season_is_copied_a_year_on(system: System) -> None:
     new = sites.copy_season(system, "flevo", "2019")
     assert (new.name, str(new.start), str(new.end)) == ("2020", "2020-04-01", "2020-10-31")
     copied = {item.name: item for item in system.store.schedules.all("flevo", "2020")}
-    assert sorted(copied) == ["flevo_2020_L3B", "flevo_2020_S4C_L4A", "flevo_2020_S4C_MDB1"]
+    names = ("L3B", "S4C_L4A", "S4C_L4B", "S4C_MDB1")
+    assert sorted(copied) == [f"flevo_2020_{name}" for name in names]
     daily, map_ = copied["flevo_2020_L3B"], copied["flevo_2020_S4C_L4A"]
     assert (daily.parameters, daily.priority) == ({"filter.produce_ndwi": "true"}, 3)
     assert daily.state == ScheduleState(date(2020, 4, 2))
@@ -439,7 +442,7 @@ def test_the_commands_tell_the_same_story(tmp_path: Path, monkeypatch: pytest.Mo
     words = ["schedule", "add", "mine", "l3b", "flevo", "2019"]
     call(*words, "--first", "2019-05-01", "--every", "14", "--priority", "9")
     listed = {item["name"]: item for item in call("schedule", "list", "--site", "flevo")}
-    assert len(listed) == 4
+    assert len(listed) == 5
     assert listed["mine"]["condition"] == "due"
     shown = call("schedule", "show", "mine", "--count", "2")
     assert shown["dates"] == ["2019-05-01", "2019-05-15"]
@@ -455,4 +458,4 @@ def test_the_commands_tell_the_same_story(tmp_path: Path, monkeypatch: pytest.Mo
     assert [item["name"] for item in added] == ["flevo_2019_L3B"]
     assert call("season", "copy", "flevo", "2019")["name"] == "2020"
     with session() as here:
-        assert len(here.store.schedules.all()) == 6
+        assert len(here.store.schedules.all()) == 8

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sen4cap.kernels.event_matching import match_events
-from sen4cap.kernels.mowing import Events, no_events
+from sen4cap.kernels.mowing import Events, mowings, no_events
 
 Found = tuple[int, int, int, int]
 """Parcel, first, day, last."""
@@ -17,9 +17,7 @@ Found = tuple[int, int, int, int]
 
 def events(*found: Found) -> Events:
     parcel, first, day, last = (np.array([item[at] for item in found]) for at in range(4))
-    codes, evidence = np.zeros(len(found), np.uint8), np.zeros(len(found), np.float32)
-    days = (first.astype(np.int32), last.astype(np.int32), day.astype(np.int32))
-    return Events(parcel, *days, evidence, codes, codes, codes, evidence, evidence)
+    return mowings(parcel, first, last, day, np.zeros(len(found)))
 
 
 def matched(true: list[tuple[int, int]], found: Events, tolerance: int) -> list[int]:
@@ -46,6 +44,23 @@ def test_as_many_as_possible_are_paired_before_days_count() -> None:
 def test_nothing_found_or_nothing_true() -> None:
     assert matched([(0, 100)], no_events(), 10) == [-1]
     assert matched([], events((0, 100, 103, 105)), 10) == []
+
+
+def test_many_parcels_are_paired_as_each_alone() -> None:
+    """More possible pairs than are looked at together: 4 and more in each of 300 parcels."""
+    rng = np.random.default_rng(3)
+    day = rng.integers(0, 40, (300, 3))
+    found = [
+        (parcel, int(best) - 3, int(best), int(best) + 3)
+        for parcel in range(300)
+        for best in np.sort(rng.integers(0, 40, 3))
+    ]
+    true = [(parcel, int(item)) for parcel in range(300) for item in day[parcel]]
+    together = np.array(matched(true, events(*found), 10)).reshape(300, 3)
+    for parcel in range(300):
+        mine = events(*found[3 * parcel : 3 * parcel + 3])
+        alone = np.array(matched(true[3 * parcel : 3 * parcel + 3], mine, 10))
+        assert (together[parcel] == np.where(alone < 0, -1, alone + 3 * parcel)).all()
 
 
 DAYS = st.integers(0, 40)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from sen4cap.kernels.event_scores import Compared, rate
-from sen4cap.kernels.mowing import Events, no_events
+from sen4cap.kernels.mowing import Events, mowings, no_events
 
 TRUE = ([0, 0, 1, 2], [100, 150, 100, 100])
 """Two events of parcel 0, one each of 1 and 2, none of 3."""
@@ -16,11 +16,7 @@ TRUE = ([0, 0, 1, 2], [100, 150, 100, 100])
 
 def events(*rows: tuple[int, int, int, int, float]) -> Events:
     parcel, first, day, last, chance = (np.array(column) for column in zip(*rows, strict=True))
-    codes, missing = np.zeros(len(rows), np.uint8), np.zeros(len(rows), np.float32)
-    days = (item.astype(np.int32) for item in (first, last, day))
-    return Events(
-        parcel, *days, chance.astype(np.float32), codes, codes, codes, missing, missing
-    )  # fmt: skip
+    return mowings(parcel, first, last, day, chance)
 
 
 FOUND = events(

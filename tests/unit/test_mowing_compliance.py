@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from datetime import date
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
 from sen4cap.errors import InvalidParameter
-from sen4cap.kernels.mowing import Events, Kind, no_events
+from sen4cap.kernels.mowing import Events, Kind, mowings, no_events
 from sen4cap.processing import validate
 from sen4cap.processors.l4b_mowing.cfg import read_cfg
 from sen4cap.processors.l4b_mowing.compliance import Verdict, judge
@@ -30,11 +31,8 @@ def mown(*intervals: tuple[str, str], parcel: int = 0, kind: Kind = Kind.MOWING)
         return no_events()
     first, last = (np.array([day(item[at]) for item in intervals], np.int32) for at in (0, 1))
     n = len(intervals)
-    codes, evidence = np.zeros(n, np.uint8), np.zeros(n, np.float32)
-    kinds = np.full(n, int(kind), np.uint8)
-    return Events(
-        np.full(n, parcel), first, last, first, evidence, kinds, codes, codes, evidence, evidence
-    )
+    found = mowings(np.full(n, parcel), first, last, first, np.zeros(n))
+    return found._replace(kind=np.full(n, int(kind), np.uint8))
 
 
 def verdict(
@@ -224,3 +222,24 @@ def test_what_is_no_configuration() -> None:
         read_cfg("pfa = 3")
     with pytest.raises(InvalidParameter, match="none of the sections"):
         read_cfg("[GENERAL]\na = 1")
+
+
+@pytest.mark.data
+def test_the_originals_default_configuration_is_ours(shared_data: Path) -> None:
+    folder = shared_data / "sen4cap_config_samples" / "L4B"
+    found = read_cfg((folder / "S4C_L4B_Default_Config.cfg").read_text("utf-8"))
+    assert found.notes == ()
+    params = validate(ID, MowingParams, found.values)
+    assert params.model_copy(update={"compliance": ""}) == MowingParams()
+    [italy] = parsed_rules(params.compliance).groups
+    assert (len(italy.crops), italy.crops[0]) == (17, "046")
+    assert italy.windows == (("04-01", "10-31"),)
+
+
+@pytest.mark.data
+def test_the_other_sample_sets_what_it_says(shared_data: Path) -> None:
+    folder = shared_data / "sen4cap_config_samples" / "L4B"
+    values = read_cfg((folder / "config.ini").read_text("utf-8")).values
+    params = validate(ID, MowingParams, values)
+    assert (params.pfa, params.no_mowing_after_det) == (3e-7, 60)
+    assert params.s2_non_overlap_interval_days == 28

@@ -23,6 +23,7 @@ from sen4cap.kernels.mowing_rules import (
     jumps,
 )
 from sen4cap.kernels.series import Series
+from sen4cap.testing import plain_mowing
 
 ALWAYS = (-(10**6), 10**6)
 Parcel = Sequence[tuple[int, float]]
@@ -230,6 +231,49 @@ def test_parcels_without_observations_have_no_events() -> None:
     assert found.parcel.tolist() == [1]
     empty = detect(ndvi(), coherence(), (OpticalRule(), RadarRule()), (ALWAYS,) * 2)
     assert not len(empty.day)
+
+
+SENSORS = {(1, 1): "S2", (2, 2): "S1", (3, 1): "S2/S1", (3, 2): "S1/S2"}
+"""By the bits of what is seen and of what leads."""
+
+
+def test_the_rules_in_plain_python_find_the_same() -> None:
+    """300 parcels of noise in which much happens; some values are missing."""
+    rng = np.random.default_rng(5)
+    rules = OpticalRule(non_overlap_interval_days=30), RadarRule(pfa=1e-2)
+    optical, radar, tracks = [], [], []
+    for _ in range(300):
+        days = np.sort(rng.choice(200, 40, replace=False))
+        values = np.where(rng.random(40) < 0.1, np.nan, rng.uniform(0, 0.95, 40))
+        optical.append(
+            [(int(day), float(np.float32(value))) for day, value in zip(days, values, strict=True)]
+        )
+        pairs = [
+            (first + 6 * pair, float(np.float32(rng.uniform(0.1, 0.7))), orbit, span)
+            for orbit, span, first in ((15, 6, 0), (88, 12, 2))
+            for pair in range(0, 34, span // 6)
+            if rng.random() > 0.1
+        ]
+        radar.append(sorted(pairs))
+        tracks.append(
+            [
+                (span, [(day, value, 30.0) for day, value, orbit, _ in pairs if orbit == track])
+                for track, span in ((15, 6), (88, 12))
+            ]
+        )
+    found = detect(ndvi(*optical), coherence(*radar, pixels=30), rules, (ALWAYS,) * 2)
+    for parcel in range(300):
+        mine = found.take(found.parcel == parcel)
+        plain = plain_mowing.detect(optical[parcel], tracks[parcel], rules)
+        assert sorted(intervals(mine)) == [(event.first, event.last) for event in plain]
+        codes = zip(mine.seen.tolist(), mine.leading.tolist(), strict=True)
+        told = sorted(zip(intervals(mine), [SENSORS[code] for code in codes], strict=True))
+        assert [sensors for _, sensors in told] == [event.sensors for event in plain]
+        assert sorted(mine.probability.tolist()) == pytest.approx(
+            sorted(event.confidence for event in plain), abs=1e-5
+        )
+    assert len(found.day) > 900
+    assert len(set(found.seen.tolist())) == 3
 
 
 LEVELS = st.sampled_from([0.05, 0.2, 0.35, 0.5, 0.65, 0.8, float("nan")])

@@ -1,4 +1,4 @@
-"""Mowing: rules and configuration in; who has not mown yet, what changed, a parcel's season."""
+"""Mowing: rules and configuration in; who has not mown yet, and a parcel's season."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
@@ -155,20 +155,16 @@ def pending(system: System, name: str, within: int, deadline: date | None = None
     columns = ("NewID", "Ori_id", "Ori_hold", "Ori_crop", "mow_n", "compl", "compl_why", "reason")
     table = parcels_of(product, columns)
     if deadline is not None:
-        why = pl.when(pl.col("reason") == "").then(pl.lit("Not mown yet.")).otherwise(_sentence())
-        late = table.filter(pl.col("mow_n") == 0).with_columns(deadline=deadline, why=why)
+        none, why = pl.col("mow_n") == 0, pl.lit("Not mown yet.")
+        late = table.filter(none).with_columns(deadline=deadline, why=why)
     else:
-        ends = _next_ends(system, product, last)
-        late = (
-            table.filter(pl.col("compl").is_in((0, 2)))
-            .join(ends, on="Ori_crop")
-            .with_columns(
-                why=pl.when(pl.col("reason") == "").then("compl_why").otherwise(_sentence())
-            )
-        )
+        short, ends = pl.col("compl").is_in((0, 2)), _next_ends(system, product, last)
+        late = table.filter(short).join(ends, on="Ori_crop").with_columns(why="compl_why")
     left = (pl.col("deadline") - pl.lit(last)).dt.total_days()
+    unseen = pl.col("reason") != ""
     return (
         late.with_columns(days_left=left.cast(pl.Int32))
+        .with_columns(why=pl.when(unseen).then(_sentence()).otherwise("why"))
         .filter(pl.col("days_left").is_between(0, within))
         .select("NewID", "Ori_id", "Ori_hold", "Ori_crop", "deadline", "days_left", "why")
         .sort("deadline", "NewID")
@@ -203,130 +199,6 @@ def _next_ends(system: System, product: Product, last: date) -> pl.DataFrame:
         if ahead := [end for end in ends if end >= last]:
             rows += [(crop, min(ahead)) for crop in group.crops]
     return pl.DataFrame(rows, schema={"Ori_crop": pl.String, "deadline": pl.Date}, orient="row")
-
-
-def changes(system: System, name: str, since: str | None = None) -> pl.DataFrame:
-    """What a mowing product tells otherwise than an earlier one of its season.
-
-    Without `since` that is the one whose period ends last before it. Columns `NewID`, `Ori_id`,
-    `change` (parcel added, parcel gone, mowing added, mowing gone, mowing moved, compliance),
-    `before` and `now`, texts; sorted by parcel. A mowing is the same as one of before whose day
-    lies in its interval.
-
-    Raises
-    ------
-    NotFound
-        If there is no such product, or none before it.
-    InputRefused
-        If one is no mowing product, or they are of different seasons.
-    """
-    import polars as pl
-
-    now = mowing_product(system, name)
-    before = mowing_product(system, since) if since else _before(system, now)
-    if (now.site, now.season) != (before.site, before.season):
-        raise InputRefused(f"'{before.name}' is of another season than '{name}': compare its own.")
-    parcels = _both_parcels(before, now)
-    parts = [_changed_parcels(parcels), _changed_events(before, now, parcels)]
-    return pl.concat(parts).sort("NewID", "change", "before", "now")
-
-
-def _before(system: System, product: Product) -> Product:
-    found = system.store.products.search(product.site, types=(ProductType.L4B,), current=False)
-    earlier = [item for item in found if item.season == product.season and item.end < product.end]
-    if not earlier:
-        raise NotFound(
-            f"There is no mowing product before '{product.name}' in its season: name one with "
-            "--since."
-        )
-    last = max(item.end for item in earlier)
-    standing = {item.name for item in system.store.products.search(product.site)}
-    return max(
-        (item for item in earlier if item.end == last), key=lambda item: item.name in standing
-    )
-
-
-def _both_parcels(before: Product, now: Product) -> pl.DataFrame:
-    import polars as pl
-
-    columns = ("NewID", "Ori_id", "compl", "compl_why")
-    joined = parcels_of(before, columns).join(
-        parcels_of(now, columns), on="NewID", how="full", suffix="_now", coalesce=True
-    )
-    return joined.with_columns(pl.coalesce("Ori_id_now", "Ori_id").alias("Ori_id")).sort("NewID")
-
-
-def _changed_parcels(parcels: pl.DataFrame) -> pl.DataFrame:
-    import polars as pl
-
-    added, gone = pl.col("compl").is_null(), pl.col("compl_now").is_null()
-    change = (
-        pl.when(added).then(pl.lit("parcel added"))
-        .when(gone).then(pl.lit("parcel gone"))
-        .when(pl.col("compl") != pl.col("compl_now")).then(pl.lit("compliance"))
-    )  # fmt: skip
-    told = parcels.with_columns(change=change).drop_nulls("change")
-    return told.select(
-        "NewID",
-        "Ori_id",
-        "change",
-        before=pl.col("compl_why").fill_null(""),
-        now=pl.col("compl_why_now").fill_null(""),
-    )
-
-
-def _changed_events(before: Product, now: Product, parcels: pl.DataFrame) -> pl.DataFrame:
-    import numpy as np
-    import polars as pl
-
-    from sen4cap.kernels.event_matching import match_events
-
-    numbers = parcels["NewID"].to_numpy()
-    names = parcels["Ori_id"]
-    old, new = events_of(before), events_of(now)
-    found = _as_events(new, numbers)
-    position = np.searchsorted(numbers, old["NewID"].to_numpy())
-    answer = match_events(position, old["day"].cast(pl.Int32).to_numpy(), found, 0)
-    texts = [
-        events.select(
-            pl.format("{} to {}", pl.col("first"), pl.col("last"))
-        ).to_series().to_numpy()
-        for events in (old, new)
-    ]  # fmt: skip
-    moved = (answer >= 0) & (texts[0] != texts[1][answer]) if new.height else answer >= 0
-    gone = answer < 0
-    added = np.setdiff1d(np.arange(new.height), answer)
-    parts = [
-        ("mowing moved", position[moved], texts[0][moved], texts[1][answer[moved]]),
-        ("mowing gone", position[gone], texts[0][gone], np.full(gone.sum(), "", object)),
-        ("mowing added", found.parcel[added], np.full(len(added), "", object), texts[1][added]),
-    ]
-    return pl.concat(
-        pl.DataFrame(
-            {
-                "NewID": numbers[where],
-                "Ori_id": names.gather(where),
-                "change": pl.Series([change]).new_from_index(0, len(where)),
-                "before": pl.Series(earlier.tolist(), dtype=pl.String),
-                "now": pl.Series(later.tolist(), dtype=pl.String),
-            }
-        )
-        for change, where, earlier, later in parts
-    )
-
-
-def _as_events(table: pl.DataFrame, numbers: Any) -> Any:
-    import numpy as np
-    import polars as pl
-
-    from sen4cap.kernels.mowing import Events
-
-    days = table.select(pl.col("first", "last", "day").cast(pl.Int32))
-    codes, missing = np.zeros(table.height, np.uint8), np.zeros(table.height, np.float32)
-    parcel = np.searchsorted(numbers, table["NewID"].to_numpy())
-    first, last, day = (days[name].to_numpy() for name in days.columns)
-    chance = table["probability"].to_numpy()
-    return Events(parcel, first, last, day, chance, codes, codes, codes, missing, missing)
 
 
 def figure(system: System, name: str, parcel: str, path: Path) -> Path:

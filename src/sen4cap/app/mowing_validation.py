@@ -344,21 +344,15 @@ def _compared(
     import polars as pl
 
     from sen4cap.kernels.event_scores import Compared
-    from sen4cap.kernels.mowing import Events
+    from sen4cap.kernels.mowing import mowings
 
     days = [pl.col(name).cast(pl.Date).cast(pl.Int32) for name in ("first", "last", "day")]
     kept = found.join(watched, on="parcel").select("position", *days, "probability")
     rows = kept.sort("position", "day", "first", "last")
     known = truth.drop_nulls("day").join(watched, on="parcel").sort("position", "day")
-    codes = np.zeros(rows.height, np.uint8)
-    missing = np.full(rows.height, np.nan, np.float32)
-    parcel, first, last, day = (
-        rows[name].to_numpy() for name in ("position", "first", "last", "day")
-    )
-    events = Events(
-        parcel.astype(np.int64), first, last, day, rows["probability"].to_numpy(), codes, codes,
-        codes, missing, missing,
-    )  # fmt: skip
+    columns = ("position", "first", "last", "day", "probability")
+    parcel, first, last, day, chance = (rows[name].to_numpy() for name in columns)
+    events = mowings(parcel, first, last, day, chance)
     return Compared.of(
         watched.height,
         known["position"].to_numpy().astype(np.int64),

@@ -85,10 +85,10 @@ def changes(
     as_json: AsJson = False,
 ) -> None:
     """Tell what a product says otherwise than an earlier one."""
-    from sen4cap.app import mowing, system
+    from sen4cap.app import mowing_changes, system
 
     with system.session() as here:
-        rows = mowing.changes(here, product, since)
+        rows = mowing_changes.changes(here, product, since)
     _emit_rows(rows, out, as_json)
 
 

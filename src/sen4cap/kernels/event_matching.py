@@ -19,6 +19,9 @@ from sen4cap.kernels.mowing import Events
 
 Integers = NDArray[np.integer[Any]]
 
+PAIRS = 500
+"""About as many possible pairs are looked at together."""
+
 
 def match_events(
     parcel: Integers, day: Integers, found: Events, tolerance: int
@@ -32,11 +35,29 @@ def match_events(
     away = np.maximum(found.first[answer] - day[true], day[true] - found.last[answer])
     true, answer = true[away <= tolerance], answer[away <= tolerance]
     matched = np.full(len(parcel), -1, np.int64)
-    if len(true):
-        difference = np.abs(found.day[answer].astype(np.int64) - day[true])
-        columns = _cheapest(true, answer, difference, len(parcel), len(found.parcel))
-        matched[columns < len(found.parcel)] = columns[columns < len(found.parcel)]
+    alone = (np.bincount(true)[true] == 1) & (np.bincount(answer)[answer] == 1)
+    matched[true[alone]] = answer[alone]
+    true, answer = true[~alone], answer[~alone]
+    for block in _blocks(parcel[true]):
+        rows, row = np.unique(true[block], return_inverse=True)
+        columns, column = np.unique(answer[block], return_inverse=True)
+        cost = np.abs(found.day[answer[block]].astype(np.int64) - day[true[block]])
+        chosen = _cheapest(row, column, cost, len(rows), len(columns))
+        paired = chosen < len(columns)
+        matched[rows[paired]] = columns[chosen[paired]]
     return matched
+
+
+def _blocks(parcel: Integers) -> list[NDArray[np.int64]]:
+    """Positions of pairs, those of a parcel together, some parcels at a time.
+
+    The solver's time grows with the square of what it is given at once.
+    """
+    order = np.argsort(parcel, kind="stable")
+    ordered = parcel[order]
+    begins = np.flatnonzero(np.diff(ordered, prepend=-1))
+    runs = np.unique(begins // PAIRS, return_index=True)[1]
+    return np.split(order, begins[runs][1:]) if len(order) else []
 
 
 def _pairs(left: Integers, right: Integers) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

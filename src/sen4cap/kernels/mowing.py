@@ -63,3 +63,28 @@ def no_events() -> Events:
     days, codes, evidence = np.empty(0, np.int32), np.empty(0, np.uint8), np.empty(0, np.float32)
     parcel = np.empty(0, np.int64)
     return Events(parcel, days, days, days, evidence, codes, codes, codes, evidence, evidence)
+
+
+def mowings(
+    parcel: NDArray[Any],
+    first: NDArray[Any],
+    last: NDArray[Any],
+    day: NDArray[Any],
+    probability: NDArray[Any],
+) -> Events:
+    """Mowings of which only the days are known, without evidence of a sensor; shapes (k,)."""
+    none = np.zeros(len(parcel), np.uint8)
+    missing = np.full(len(parcel), np.nan, np.float32)
+    kind = np.full(len(parcel), int(Kind.MOWING), np.uint8)
+    return Events(
+        parcel.astype(np.int64),
+        first.astype(np.int32),
+        last.astype(np.int32),
+        day.astype(np.int32),
+        probability.astype(np.float32),
+        kind,
+        none,
+        none,
+        missing,
+        missing,
+    )

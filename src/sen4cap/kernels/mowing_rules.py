@@ -106,8 +106,7 @@ def apart(events: Events, parcels: int, days: int, most: int, *, by_ends: bool) 
     longer way from the start of one to the end of the other (as in its optical part).
     """
     start = _bounds(events.parcel, parcels)
-    rank = np.lexsort((events.first, events.last, -events.probability, events.parcel))
-    kept = _apart(start, rank, events.first, events.last, days, most, by_ends)
+    kept = _apart(start, *_ranking(events), days, most, by_ends)
     return events.take(kept)
 
 
@@ -120,25 +119,20 @@ def fused(optical: Events, radar: Events, parcels: int) -> Events:
     """
     parts: list[Any] = [np.concatenate([*pair]) for pair in zip(optical, radar, strict=True)]
     both = Events(*parts)
-    order = np.lexsort((both.first, both.last, both.leading, -both.probability, both.parcel))
-    ranked = both.take(order)
-    start = _bounds(ranked.parcel, parcels)
-    joined = _joined(start, ranked.first, ranked.last, ranked.seen)
-    weight = np.bincount(joined, 1.0 / (1.0 - ranked.probability.astype(np.float64)))
-    heads = np.unique(joined)
-    seen = ranked.seen.copy()
-    np.bitwise_or.at(seen, joined, ranked.seen)
-    confidence = (1.0 - 1.0 / weight[heads]).astype(np.float32)
-    alone = np.bincount(joined)[heads] == 1
-    confidence = np.where(alone, ranked.probability[heads], confidence)
-    confidence = np.where(seen[heads] == S1, np.minimum(confidence, MOST_RADAR), confidence)
-    whole = ranked.take(heads)._replace(
-        probability=confidence.astype(np.float32),
-        seen=seen[heads],
-        drop=_greatest(joined, ranked.drop)[heads],
-        jump=_greatest(joined, ranked.jump)[heads],
+    order = np.argsort(both.parcel, kind="stable")
+    if len(optical.day) and len(radar.day):
+        both = both.take(order)
+    seen, drop, jump = both.seen.copy(), both.drop.copy(), both.jump.copy()
+    single = 1.0 / (1.0 - both.probability.astype(np.float64))
+    weight = single.copy()
+    head = _heads(_bounds(both.parcel, parcels), *_ranking(both), both.seen)
+    _joined(head, weight, seen, drop, jump)
+    confidence = np.where(weight == single, both.probability, 1.0 - 1.0 / weight)
+    confidence = np.where(seen == S1, np.minimum(confidence, MOST_RADAR), confidence)
+    whole = both._replace(
+        probability=confidence.astype(np.float32), seen=seen, drop=drop, jump=jump
     )
-    return _sorted(whole)
+    return _sorted(whole.take(head == np.arange(len(head))))
 
 
 def detect(
@@ -182,6 +176,11 @@ def _counted(series: Series, where: NDArray[np.bool_]) -> NDArray[np.int64]:
     return np.asarray(total[series.start[1:]] - total[series.start[:-1]], np.int64)
 
 
+def _ranking(events: Events) -> tuple[Singles, NDArray[np.uint8], Days, Days]:
+    """What events are ranked by, as arrays: a kernel is slower with the tuple of all."""
+    return events.probability, events.leading, events.first, events.last
+
+
 def _nothing() -> Series:
     days, codes = np.empty(0, np.int32), np.empty(0, np.int16)
     return Series(np.zeros(1, np.int64), days, np.empty((1, 0), np.float32), codes, codes)
@@ -210,14 +209,16 @@ def _events(series: Series, found: Found, sensor: int) -> Events:
 
 
 def _sorted(events: Events) -> Events:
+    """Rows by parcel, day, first and last; most often they are so already."""
+    rising = np.zeros(max(len(events.day) - 1, 0), bool)
+    level = ~rising
+    for part in (events.parcel, events.day, events.first, events.last):
+        step = np.diff(part)
+        rising |= level & (step > 0)
+        level &= step == 0
+    if (rising | level).all():
+        return events
     return events.take(np.lexsort((events.last, events.first, events.day, events.parcel)))
-
-
-def _greatest(group: NDArray[np.int64], values: Singles) -> Singles:
-    """Greatest value of each group, NaN where there is none; shape as `values`."""
-    most = np.full(len(values), np.nan, np.float32)
-    np.fmax.at(most, group, values)
-    return most
 
 
 def _longest(series: Series) -> int:
@@ -394,24 +395,52 @@ def _line(past: NDArray[np.int64], newest: int, day: Days, cohe: Singles) -> tup
 
 
 @njit(nogil=True, cache=True)
+def _ranked(
+    low: int,
+    high: int,
+    chance: Singles,
+    leading: NDArray[np.uint8],
+    first: Days,
+    last: Days,
+    rank: NDArray[np.int64],
+) -> None:
+    """Put the rows of a parcel into `rank`, the most confident first; of equals optical ones."""
+    for row in range(low, high):
+        place = row - low
+        while place > 0:
+            other = rank[place - 1]
+            before = chance[row] > chance[other]
+            if chance[row] == chance[other]:
+                mine = (leading[row], last[row], first[row])
+                before = mine < (leading[other], last[other], first[other])
+            if not before:
+                break
+            rank[place] = other
+            place -= 1
+        rank[place] = row
+
+
+@njit(nogil=True, cache=True)
 def _apart(
     start: NDArray[np.int64],
-    rank: NDArray[np.int64],
+    chance: Singles,
+    leading: NDArray[np.uint8],
     first: Days,
     last: Days,
     days: int,
     most: int,
     by_ends: bool,
 ) -> NDArray[np.bool_]:
-    """Which events are kept; `rank` holds those of each parcel by falling confidence."""
-    kept = np.zeros(len(rank), np.bool_)
+    """Which events are kept."""
+    kept = np.zeros(len(chance), np.bool_)
     chosen = np.empty(max(most, 1), np.int64)
+    rank = np.empty(np.diff(start).max() if len(start) > 1 else 0, np.int64)
     for parcel in range(len(start) - 1):
+        low, high = start[parcel], start[parcel + 1]
+        _ranked(low, high, chance, leading, first, last, rank)
         count = 0
-        for event in rank[start[parcel] : start[parcel + 1]]:
-            if count == most:
-                break
-            free = True
+        for event in rank[: high - low]:
+            free = count < most
             for other in chosen[:count]:
                 if by_ends:
                     distance = abs(last[event] - last[other])
@@ -426,17 +455,51 @@ def _apart(
 
 
 @njit(nogil=True, cache=True)
-def _joined(
-    start: NDArray[np.int64], first: Days, last: Days, seen: NDArray[np.uint8]
+def _heads(
+    start: NDArray[np.int64],
+    chance: Singles,
+    leading: NDArray[np.uint8],
+    first: Days,
+    last: Days,
+    seen: NDArray[np.uint8],
 ) -> NDArray[np.int64]:
-    """The event that each one is joined to, perhaps itself; those of a parcel by rank."""
-    joined = np.arange(len(first))
+    """The event that each one joins, itself where there is none."""
+    head = np.arange(len(chance))
+    rank = np.empty(np.diff(start).max() if len(start) > 1 else 0, np.int64)
     for parcel in range(len(start) - 1):
-        for event in range(start[parcel], start[parcel + 1]):
-            for head in range(start[parcel], event):
-                overlap = first[event] <= last[head] and first[head] <= last[event]
-                optical = seen[event] == S2 and seen[head] == S2
-                if joined[head] == head and overlap and not optical:
-                    joined[event] = head
+        low, high = start[parcel], start[parcel + 1]
+        _ranked(low, high, chance, leading, first, last, rank)
+        for place in range(high - low):
+            event = rank[place]
+            for other in rank[:place]:
+                overlap = first[event] <= last[other] and first[other] <= last[event]
+                optical = seen[event] == S2 and seen[other] == S2
+                if head[other] == other and overlap and not optical:
+                    head[event] = other
                     break
-    return joined
+    return head
+
+
+@njit(nogil=True, cache=True)
+def _joined(
+    head: NDArray[np.int64],
+    weight: NDArray[np.float64],
+    seen: NDArray[np.uint8],
+    drop: Singles,
+    jump: Singles,
+) -> None:
+    """Add to what the heads say, in place, what those who joined them say."""
+    for event in range(len(head)):
+        other = head[event]
+        if other == event:
+            continue
+        weight[other] += weight[event]
+        seen[other] |= seen[event]
+        drop[other] = _greater(drop[other], drop[event])
+        jump[other] = _greater(jump[other], jump[event])
+
+
+@njit(nogil=True, cache=True)
+def _greater(one: float, other: float) -> float:
+    """The greater number; the one that is not NaN, if any."""
+    return other if np.isnan(one) or other > one else one

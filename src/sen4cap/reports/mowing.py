@@ -74,13 +74,18 @@ def _draw_coherence(axes: Axes, rows: pl.DataFrame) -> None:
     groups = rows.sort("time").group_by(["marker", "orbit"], maintain_order=True)
     ordered = sorted(groups, key=lambda item: (str(item[0][0]), item[0][1] or 0))
     for number, ((marker, orbit), group) in enumerate(ordered):
-        name = str(marker).removeprefix("cohe_").upper().replace("_", " ")
-        label = f"coherence {name}" + ("" if orbit is None else f", orbit {orbit}")
+        label = _told(str(marker)) + ("" if orbit is None else f", orbit {orbit}")
         times = group["time"].dt.replace_time_zone(None).to_numpy()
         colour = TRACKS[number % len(TRACKS)]
         axes.plot(times, group["mean"].to_numpy(), ".-", color=colour, lw=1, ms=4, label=label)
     axes.set_ylim(0, 1)
     axes.set_ylabel("coherence", color=INK)
+
+
+def _told(marker: str) -> str:
+    """The name of a coherence marker, such as `cohe_vh_12d`, in words."""
+    _, polarisation, *days = marker.split("_")
+    return ", ".join([f"coherence {polarisation.upper()}", *(f"{item[:-1]} days" for item in days)])
 
 
 def _draw_events(axes: Axes, events: pl.DataFrame) -> None:

@@ -1,10 +1,14 @@
 """Events of all parcels, some parcels at a time.
 
-Memory: the observations of `CHUNK` parcels, about 60 bytes each, and the events of all.
+Memory: for each thread the observations of `CHUNK` parcels, about 60 bytes each, and the events
+of all.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -15,13 +19,24 @@ from sen4cap.kernels.mowing import Events
 from sen4cap.kernels.mowing_rules import OpticalRule, Period, RadarRule
 from sen4cap.kernels.series import Series
 from sen4cap.processing import Progress
-from sen4cap.processors.l4b_mowing.params import MowingParams
+from sen4cap.processors.l4b_mowing.params import MowingParams, Polarisation
 from sen4cap.processors.l4b_mowing.series import Reader
 
 CHUNK = 50_000
 """Parcels whose observations are in memory at a time."""
 LEAST_DATES = 3
 """Clear dates that it takes to see a fall and that it stays."""
+
+
+OPTICAL = ("ndvi",)
+RADAR = {
+    Polarisation.VH: ("cohe_vh",),
+    Polarisation.VV: ("cohe_vv",),
+    Polarisation.BOTH: ("cohe_vh", "cohe_vv"),
+}
+"""Signals of the rules."""
+
+Finder = Callable[[Series | None, Series | None], Events]
 
 
 class Detection(NamedTuple):
@@ -66,46 +81,72 @@ def rules_of(params: MowingParams) -> tuple[OpticalRule, RadarRule]:
     return optical, radar
 
 
+def radar_period_of(params: MowingParams, period: Period) -> Period:
+    """First and last day of radar."""
+    return period[0] - params.s1_s2_startdate_diff, period[1]
+
+
+def signals_of(params: MowingParams) -> tuple[Sequence[str], Sequence[str]]:
+    """Signals of optical and of radar series that the method takes, in order."""
+    return OPTICAL, RADAR[params.pol_types]
+
+
+def finder_of(params: MowingParams, period: Period) -> Finder:
+    """What finds events in optical and radar series, by the method."""
+    return partial(
+        mowing_rules.detect,
+        rules=rules_of(params),
+        period=(period, radar_period_of(params, period)),
+        most=params.max_events,
+    )
+
+
 def detect_all(
     readers: Readers,
     parcels: NDArray[np.int64],
     params: MowingParams,
     period: Period,
     progress: Progress,
+    threads: int = 1,
 ) -> Detection:
     """Events of parcels, given by number, ascending; they are numbered by their position.
 
-    `period`: first and last day, since 1970-01-01.
+    `period`: first and last day, since 1970-01-01. As many chunks as there are threads are worked
+    on at a time; a parcel's events depend on no other parcel.
     """
-    found = []
-    for begin in range(0, max(len(parcels), 1), CHUNK):
+    find = finder_of(params, period)
+
+    def work(begin: int) -> Detection:
         chunk = parcels[begin : begin + CHUNK]
-        progress(begin / max(len(parcels), 1), f"{begin:,} of {len(parcels):,} parcels")
         optical = readers.optical.series(chunk) if readers.optical else None
         radar = readers.radar.series(chunk) if readers.radar else None
-        one = _detect(optical, radar, params, period, len(chunk))
-        moved = one.events._replace(parcel=one.events.parcel + begin)
-        found.append(one._replace(events=moved))
+        found = _searched((optical, radar), find, params, period, len(chunk))
+        return found._replace(events=found.events._replace(parcel=found.events.parcel + begin))
+
+    begins, found = range(0, len(parcels), CHUNK), []
+    with ThreadPoolExecutor(max(threads, 1)) as pool:
+        for begin, one in zip(begins, pool.map(work, begins), strict=True):
+            found.append(one)
+            progress(begin / len(parcels), f"{begin:,} of {len(parcels):,} parcels")
     return _together(found)
 
 
-def _detect(
-    optical: Series | None,
-    radar: Series | None,
+def _searched(
+    series: tuple[Series | None, Series | None],
+    find: Finder,
     params: MowingParams,
     period: Period,
     parcels: int,
 ) -> Detection:
-    rules = rules_of(params)
-    radar_period = period[0] - params.s1_s2_startdate_diff, period[1]
-    events = mowing_rules.detect(optical, radar, rules, (period, radar_period), params.max_events)
+    """Events of some parcels, and what there was to look at."""
+    optical, radar = series
     dates = pairs = np.zeros(parcels, np.int64)
     if optical is not None:
-        dates = mowing_rules.clear_dates(optical, rules[0], period)
+        dates = mowing_rules.clear_dates(optical, rules_of(params)[0], period)
     if radar is not None:
-        pairs = mowing_rules.longest_track(radar, radar_period)
+        pairs = mowing_rules.longest_track(radar, radar_period_of(params, period))
     judged = (dates >= LEAST_DATES) | (pairs > params.stat_smpl_n)
-    return Detection(events, dates, pairs, judged)
+    return Detection(find(optical, radar), dates, pairs, judged)
 
 
 def _together(found: list[Detection]) -> Detection:

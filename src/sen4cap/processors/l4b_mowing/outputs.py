@@ -15,7 +15,7 @@ from sen4cap.geo.shapefile import write_shapefile
 from sen4cap.geo.style import Category, categorized_qml
 from sen4cap.geo.vector import write_gpkg, write_parcels
 from sen4cap.processing import Context
-from sen4cap.processors.l4b_mowing.params import Sensors
+from sen4cap.processors.l4b_mowing.params import MowingParams
 
 PARCELS = "MowingDetection.parquet"
 EVENTS = "MowingEvents.parquet"
@@ -36,13 +36,13 @@ SHOWN = 'if("proc" = 1, "mow_n", NULL)'
 def write_all(
     ctx: Context,
     folder: Path,
-    sensors: Sensors,
+    params: MowingParams,
     parcels: gpd.GeoDataFrame,
     events: pl.DataFrame,
     document: dict[str, Any],
 ) -> tuple[Asset, ...]:
     """Write the files of a product, each under its name when complete; the assets they make."""
-    layer = f"SEN4CAP_L4B_{sensors}_MowingDetection"
+    layer = f"SEN4CAP_L4B_{params.input_product_types}_MowingDetection"
     writers: dict[str, Callable[[Path], Any]] = {
         PARCELS: lambda path: write_parcels(path, parcels),
         EVENTS: lambda path: events.write_parquet(path, compression="zstd"),
@@ -53,8 +53,11 @@ def write_all(
     for name, write in writers.items():
         with ctx.write(folder / name) as path:
             write(path)
-    write_shapefile(folder / f"{layer}.shp", parcels)
-    return tuple(_asset(folder / name) for name in (*writers, f"{layer}.shp"))
+    names = list(writers)
+    if params.shapefile:
+        write_shapefile(folder / f"{layer}.shp", parcels)
+        names.append(f"{layer}.shp")
+    return tuple(_asset(folder / name) for name in names)
 
 
 def mowing_style() -> str:

@@ -252,6 +252,14 @@ class MowingParams(Params):
         advanced=True,
     )
 
+    shapefile: bool = parameter(
+        True,
+        title="Shapefile",
+        description="Whether the shapefile of the original is written beside the GeoPackage; it "
+        "takes most of the time where there are very many parcels.",
+        advanced=True,
+    )
+
     @field_validator("start_date", "end_date")
     @classmethod
     def _days(cls, value: str) -> str:

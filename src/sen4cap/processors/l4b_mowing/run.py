@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
+from pathlib import Path
 from typing import Any
 
 import geopandas as gpd
@@ -22,26 +23,19 @@ from sen4cap.processing.homes import parcel_homes
 from sen4cap.processing.marker_table import MarkerTable, acquisitions_of
 from sen4cap.processing.period import period_of
 from sen4cap.processors.l4b_mowing.compliance import EPOCH, Verdict, judge
-from sen4cap.processors.l4b_mowing.detection import Detection, Readers, detect_all
+from sen4cap.processors.l4b_mowing.detection import Detection, Readers, detect_all, signals_of
 from sen4cap.processors.l4b_mowing.monitored import monitored_parcels, why_not
 from sen4cap.processors.l4b_mowing.outputs import write_all
 from sen4cap.processors.l4b_mowing.params import (
     ID,
     VERSION,
     MowingParams,
-    Polarisation,
     Sensors,
 )
 from sen4cap.processors.l4b_mowing.rules import parsed_rules
 from sen4cap.processors.l4b_mowing.series import Reader, markers_of
 from sen4cap.processors.l4b_mowing.tables import event_table, parcel_table
 
-OPTICAL = ("ndvi",)
-RADAR = {
-    Polarisation.VH: ("cohe_vh",),
-    Polarisation.VV: ("cohe_vv",),
-    Polarisation.BOTH: ("cohe_vh", "cohe_vv"),
-}
 REPORTED = ("parcels", "judged", "mowings", "reasons", "compliance", "searched")
 """Figures that stand in the catalog too."""
 
@@ -68,6 +62,7 @@ def run(ctx: Context, params: MowingParams, step: Step) -> Product:
         params,
         period,
         lambda share, text: ctx.progress(0.05 + 0.7 * share, text),
+        ctx.cores,
     )
     result = _result(ctx, params, parcels, found, period, _homeless(numbers, places))
     ctx.progress(0.8, "tables")
@@ -102,7 +97,7 @@ class _Result:
     period: Period
 
 
-def _lut(ctx: Context) -> Any:
+def _lut(ctx: Context) -> Path:
     if ctx.lut is None:
         raise NoInput(
             f"Site '{ctx.site.short_name}' has no crop look-up table for {ctx.season.year}: "
@@ -139,15 +134,16 @@ def _readers(
     places: dict[Sensor, pl.DataFrame],
 ) -> Readers:
     table, seen = MarkerTable.of(ctx.archive, ctx.season), acquisitions_of(inputs)
-    optical = Reader(table, seen, places[Sensor.S2], OPTICAL, keys=("parcel", "day"))
-    radar = Reader(table, seen, places[Sensor.S1], RADAR[params.pol_types])
+    signals = signals_of(params)
+    optical = Reader(table, seen, places[Sensor.S2], signals[0], keys=("parcel", "day"))
+    radar = Reader(table, seen, places[Sensor.S1], signals[1])
     sensors = params.input_product_types
     chosen = Readers(
-        optical if sensors is not Sensors.S1 and markers_of(table, OPTICAL) else None,
+        optical if sensors is not Sensors.S1 and markers_of(table, optical.signals) else None,
         radar if sensors is not Sensors.S2 and markers_of(table, radar.signals) else None,
     )
     if chosen == (None, None):
-        wanted = " or ".join((*OPTICAL, *radar.signals))
+        wanted = " or ".join((*optical.signals, *radar.signals))
         raise NoInput(
             f"Season '{ctx.season.name}' has no marker {wanted} for sensors {sensors}: "
             "run 'sen4cap run s4c_mdb1' first, with indices and coherence."
@@ -211,7 +207,7 @@ def _written(ctx: Context, params: MowingParams, step: Step, result: _Result) ->
         start=start,
         end=end,
         revision=step.revision,
-        assets=write_all(ctx, folder, params.input_product_types, table, events, document),
+        assets=write_all(ctx, folder, params, table, events, document),
         footprint=ctx.site.footprint,
         processor=f"{ID}/{VERSION}",
         parents=tuple(product.name for product in step.inputs),
