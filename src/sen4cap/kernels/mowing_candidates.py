@@ -149,36 +149,44 @@ def _rebounds(day: Days, ndvi: Floats, now: int, end: int, fall: float) -> bool:
 
 @njit(nogil=True, cache=True)
 def _rises(radar: Series, usual: Floats, rise: Floats, days: Days) -> None:
-    start, _, _, _, span = radar
+    start, day, _, track, span = radar
+    previous = np.full(len(day), -1, np.int64)
     for parcel in range(len(start) - 1):
         for now in range(start[parcel], start[parcel + 1]):
             if span[now] > 0:
-                days[0, now], days[1, now] = _jump_days(radar, start[parcel], now)
-                for row in range(2):
-                    rise[row, now] = _rise(radar, usual[row], now, start[parcel])
+                before = _previous(day, track, span, start[parcel], now)
+                previous[now] = before
+                days[1, now] = day[now] - span[now]
+                days[0, now] = day[before] - span[before] if before >= 0 else days[1, now]
+                rise[0, now] = _rise(usual[0], previous, now)
+                rise[1, now] = _rise(usual[1], previous, now)
 
 
 @njit(nogil=True, cache=True)
-def _rise(radar: Series, usual: Floats, now: int, begin: int) -> float:
-    total, squares, known = 0.0, 0.0, 0
+def _previous(
+    day: Days, track: NDArray[np.int16], span: NDArray[np.int16], begin: int, now: int
+) -> int:
+    """The pair before on the same track, -1 where there is none."""
     for before in range(now - 1, begin - 1, -1):
-        if known == HISTORY:
-            break
-        if _same_track(radar, before, now) and not np.isnan(usual[before]):
+        if track[before] == track[now] and span[before] > 0 and day[before] < day[now]:
+            return before
+    return -1
+
+
+@njit(nogil=True, cache=True)
+def _rise(usual: Floats, previous: NDArray[np.int64], now: int) -> float:
+    total, squares, known = 0.0, 0.0, 0
+    before = previous[now]
+    while before >= 0 and known < HISTORY:
+        if not np.isnan(usual[before]):
             total, known = total + usual[before], known + 1
             squares += usual[before] * usual[before]
+        before = previous[before]
     if known < LEAST_HISTORY:
         return np.nan
     mean = total / known
     variance = max((squares - total * mean) / (known - 1), LEAST_SPREAD**2)
     return float((usual[now] - mean) / np.sqrt(variance * (1 + 1 / known)))
-
-
-@njit(nogil=True, cache=True)
-def _same_track(radar: Series, before: int, now: int) -> bool:
-    """Whether `before` is an earlier pair of the same track."""
-    same = radar.track[before] == radar.track[now]
-    return bool(same and radar.span[before] > 0 and radar.day[before] < radar.day[now])
 
 
 @njit(nogil=True, cache=True)
@@ -235,16 +243,6 @@ def _rising(
                 days[0, count], days[1, count] = opens, closes
                 count += 1
     return count
-
-
-@njit(nogil=True, cache=True)
-def _jump_days(radar: Series, begin: int, now: int) -> tuple[int, int]:
-    """Interval that a jump speaks of: from the first image of the pair before to that of this."""
-    closes = radar.day[now] - radar.span[now]
-    for before in range(now - 1, begin - 1, -1):
-        if _same_track(radar, before, now):
-            return radar.day[before] - radar.span[before], closes
-    return closes - radar.span[now], closes
 
 
 @njit(nogil=True, cache=True)

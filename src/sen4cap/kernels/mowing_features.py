@@ -194,7 +194,7 @@ def _levels(line: _Line, i: int, j: int, a: int, b: int, out: Floats) -> None:
     before, after = value[max(i - 2, 0) : i + 1], value[j : j + 3]
     run = _highest(line, a - NEAR, a) - _lowest(line, b, b + NEAR)
     out[0] = _mean(line, a - WEEKS, a) - _mean(line, b, b + WEEKS)
-    out[1] = np.median(before) - np.median(after)
+    out[1] = _median(before) - _median(after)
     out[2] = before.min() - after.max()
     out[3] = run
     out[4] = drop / max(run, 0.02)
@@ -203,6 +203,15 @@ def _levels(line: _Line, i: int, j: int, a: int, b: int, out: Floats) -> None:
     out[7] = _highest(line, a - SEASON, a) - value[j]
     out[8] = (value[i] - line.low) / season
     out[9] = (value[j] - line.low) / season
+
+
+@njit(nogil=True, cache=True)
+def _median(values: Floats) -> float:
+    """Median of one to three values."""
+    total = float(values.sum())
+    if len(values) == 3:
+        return total - float(values.min()) - float(values.max())
+    return total / len(values)
 
 
 @njit(nogil=True, cache=True)
@@ -383,6 +392,8 @@ def _backscatter(radar: Series, begin: int, end: int, a: int, b: int, out: Float
     total = np.zeros((2, 2))
     count = np.zeros(2)
     for now in range(begin, end):
+        if radar.span[now] > 0:
+            continue
         co, cross, day = radar.values[2, now], radar.values[3, now], radar.day[now]
         side = 0 if a - WEEKS <= day <= a else 1 if b <= day <= b + WEEKS else -1
         if side >= 0 and not np.isnan(co + cross):
