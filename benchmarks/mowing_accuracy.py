@@ -1,7 +1,7 @@
 """How well the default mowing method does where it learnt nothing.
 
 `python benchmarks/mowing_accuracy.py DATA` with the folder of the real data sets. Every rate stands
-with its n and its Wilson interval at 95 %. About ten minutes on one core.
+with its n and its Wilson interval at 95 %. A few minutes on one core.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def main(data: Path) -> None:
     radar_at_points(plots, dots)
     print("\nSimulated meadows that no model saw, shipped model")
     simulated(shipped())
-    print("\nRadar alone, JRC SALMS, shipped model; evaluated once when the model was made")
+    print("\nRadar alone, JRC SALMS, shipped model")
     meadow = salms(data / "jrc_salms_10parcels")
     tell(
         "coherence alone", [mowing.score(meadow, mowing.events_of_field(meadow, shipped(), RADAR))]
