@@ -29,8 +29,8 @@ SIMULATED_SEEDS = (1, 2)
 SIMULATED_WEIGHT, SIMULATED_RADAR_WEIGHT = 0.03, 0.1
 """Of a simulated candidate seen by Sentinel-2, and of one seen by radar alone."""
 POINT_WEIGHTS = (1.0, 0.3, 0.1)
-"""Of a point's candidate seen by Sentinel-2, by both, by radar alone. Like the weights above the
-best of six sets by cross-validation within the Swiss plots and the points."""
+"""Of a point's candidate seen by Sentinel-2, by both, by radar alone. Like the weights above one
+of six sets, by cross-validation within the training parts."""
 
 Sensors = tuple[bool, bool]
 """Whether Sentinel-2 and whether Sentinel-1 is used."""
