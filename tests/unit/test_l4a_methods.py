@@ -66,21 +66,24 @@ def column(found: Features, name: str) -> list[float]:
 
 RADAR = {
     "amp_vv": [
-        *((1, at(1, 2, 6), 0.01), (1, at(1, 14, 6), 0.1), (1, at(1, 5, 17), 1.0)),
-        *((1, at(1, 8, 6), 0.1), (1, at(1, 20, 6), 1.0)),
+        *((1, at(1, 2, 6), 0.01), (1, at(3, 2, 6), 0.1), (1, at(1, 5, 17), 1.0)),
+        (1, at(3, 12, 6), 1.0),
     ],
 }
-ORBITS = {at(1, 8, 6): 2, at(1, 20, 6): 2}
+ORBITS = {at(3, 12, 6): 2}
 
 
 def test_backscatter_is_in_decibels_by_direction_and_its_orbits_are_level(tmp_path: Path) -> None:
-    """Orbit 1 sees -20 and -10 dB, orbit 2 at another angle -10 and 0 dB: a rise of 10 in both."""
+    """Orbit 1 sees -20 and -10 dB, orbit 2 at another angle 0 dB.
+
+    All have a mean of -10 dB, to which the orbits are brought: -15 and -5, and -10 dB.
+    """
     found = season_features(reading(tmp_path, RADAR, ORBITS))
-    assert column(found, "amp_vv_desc_min") == pytest.approx([-15], abs=1e-4)
-    assert column(found, "amp_vv_desc_max") == pytest.approx([-5], abs=1e-4)
-    assert column(found, "amp_vv_desc_d01_d02_mean") == pytest.approx([-10], abs=1e-4)
+    assert column(found, "amp_vv_desc_d01_d04_mean") == pytest.approx([-15], abs=1e-4)
+    assert column(found, "amp_vv_desc_d05_d09_mean") == pytest.approx([-7.5], abs=1e-4)
+    assert column(found, "amp_vv_desc_d01_d09_mean") == pytest.approx([-10], abs=1e-4)
     assert column(found, "amp_vv_asc_d01_d09_mean") == pytest.approx([0], abs=1e-4)
-    assert column(found, "amp_vv_desc_count") == [4]
+    assert column(found, "amp_vv_desc_count") == [3]
     assert np.isnan(found.pixels).all()
     assert found.radar_pixels.tolist() == [9]
 
@@ -89,16 +92,16 @@ def test_decibels_stay_decibels(tmp_path: Path) -> None:
     """A ratio above 0 tells nothing: VV and VH do."""
     markers = {"amp_vv": [(1, at(1, 2, 6), -12.0)], "amp_vvvh": [(1, at(1, 2, 6), 7.0)]}
     found = season_features(reading(tmp_path, markers, {}))
-    assert column(found, "amp_vv_desc_p50") == [-12]
-    assert column(found, "amp_vvvh_desc_p50") == [7]
+    assert column(found, "amp_vv_desc_d01_d09_mean") == [-12]
+    assert column(found, "amp_vvvh_desc_d01_d09_mean") == [7]
 
 
 def test_morning_and_evening_are_those_of_the_site(tmp_path: Path) -> None:
     """In Uzbekistan, at 65 degrees east, 14 UTC is a quarter past six in the evening."""
     given = reading(tmp_path, {"cohe_vv_6d": [(1, at(1, 2, 1), 0.5), (1, at(1, 2, 14), 0.7)]}, {})
     found = season_features(replace(given, longitude=65.0))
-    assert column(found, "cohe_vv_6d_desc_p50") == [0.5]
-    assert column(found, "cohe_vv_6d_asc_p50") == pytest.approx([0.7])
+    assert column(found, "cohe_vv_6d_desc_d01_d09_mean") == [0.5]
+    assert column(found, "cohe_vv_6d_asc_d01_d09_mean") == pytest.approx([0.7])
 
 
 def test_a_parcel_without_radar_is_judged_by_the_rest(tmp_path: Path) -> None:
@@ -107,7 +110,7 @@ def test_a_parcel_without_radar_is_judged_by_the_rest(tmp_path: Path) -> None:
     assert found.seen.tolist() == [True, True]
     np.testing.assert_array_equal(found.radar_pixels, np.array([9, np.nan], np.float32))
     bare = found.without_radar(np.array([True, False]))
-    assert np.isnan(column(bare, "amp_vv_desc_p50")).all()
+    assert np.isnan(column(bare, "amp_vv_desc_d01_d09_mean")).all()
     assert column(bare, "ndvi_mean_d01") == pytest.approx([0.5, 0.6])
     alone = season_features(replace(reading(tmp_path / "b", RADAR, {}), sensors=(Sensor.S1,)))
     assert not alone.without_radar(np.array([True])).seen.any()

@@ -1,4 +1,4 @@
-"""Shapefiles of products: each of their files under its name when complete, the one to open last."""
+"""Shapefiles of products: each file under its name when complete, the one to open last."""
 
 from __future__ import annotations
 

@@ -65,11 +65,12 @@ class CropTable:
 def described(values: NDArray[np.float32], *, radar: bool) -> NDArray[np.float32]:
     """The processor's features of a series whose columns are its periods."""
     known = np.sum(~np.isnan(values), axis=1, keepdims=True)
-    intervals, season = dyadic_intervals(values.shape[1]), season_statistics(values)
+    intervals = dyadic_intervals(values.shape[1])
     if radar:
-        columns = [season, known, interval_means(values, intervals)]
+        columns = [known, interval_means(values, intervals)]
     else:
-        columns = [values, season, known, interval_quantiles(values, intervals)]
+        quantiles = interval_quantiles(values, intervals)
+        columns = [values, season_statistics(values), known, quantiles]
     return np.concatenate(columns, axis=1).astype(np.float32)
 
 
