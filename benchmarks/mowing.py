@@ -177,7 +177,7 @@ def store_seconds(parcels: int) -> dict[str, float]:
     with TemporaryDirectory() as name:
         folder = Path(name)
         ctx = stored(folder, parcels)
-        params = MowingParams(pfa=1e-3, shapefile=False)
+        params = MowingParams(method="sen4cap", pfa=1e-3, shapefile=False)
         step = mowing_step(ctx, params)
         marks: dict[str, float] = {}
 

@@ -53,6 +53,6 @@ def mowing_step(ctx: Context, params: MowingParams, until: date | None = None) -
 
 def run(ctx: Context, until: date | None = None, **params: Any) -> Product:
     """The mowing product of the season, up to a day."""
-    used = MowingParams(**params)
+    used = MowingParams(**{"method": "sen4cap", **params})
     made: Product = processor.run(ctx, used, mowing_step(ctx, used, until))
     return made

@@ -19,7 +19,7 @@ from sen4cap.kernels.mowing import Events
 from sen4cap.kernels.mowing_rules import OpticalRule, Period, RadarRule
 from sen4cap.kernels.series import Series
 from sen4cap.processing import Progress
-from sen4cap.processors.l4b_mowing.params import MowingParams, Polarisation
+from sen4cap.processors.l4b_mowing.params import Method, MowingParams, Polarisation
 from sen4cap.processors.l4b_mowing.series import Reader
 
 CHUNK = 50_000
@@ -35,6 +35,9 @@ RADAR = {
     Polarisation.BOTH: ("cohe_vh", "cohe_vv"),
 }
 """Signals of the rules."""
+ALL_OPTICAL = ("ndvi", "lai", "fapar")
+ALL_RADAR = ("cohe_vv", "cohe_vh", "amp_vv", "amp_vh")
+"""Signals that the trees may use, in their order; the number of pixels follows."""
 
 Finder = Callable[[Series | None, Series | None], Events]
 
@@ -88,11 +91,18 @@ def radar_period_of(params: MowingParams, period: Period) -> Period:
 
 def signals_of(params: MowingParams) -> tuple[Sequence[str], Sequence[str]]:
     """Signals of optical and of radar series that the method takes, in order."""
+    if params.method is Method.EVENTS:
+        return ALL_OPTICAL, ALL_RADAR
     return OPTICAL, RADAR[params.pol_types]
 
 
 def finder_of(params: MowingParams, period: Period) -> Finder:
     """What finds events in optical and radar series, by the method."""
+    if params.method is Method.EVENTS:
+        from sen4cap.processors.l4b_mowing.detector import detect
+        from sen4cap.processors.l4b_mowing.model import shipped
+
+        return partial(detect, period=period, model=shipped(), undecided=params.undecided)
     return partial(
         mowing_rules.detect,
         rules=rules_of(params),

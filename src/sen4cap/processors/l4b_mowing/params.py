@@ -14,12 +14,14 @@ from pydantic import field_validator
 from sen4cap.processing import Params, parameter
 from sen4cap.processors.l4b_mowing.rules import parsed_rules
 
-ID, VERSION = "s4c_l4b", "1"
+ID, VERSION = "s4c_l4b", "2"
 
 
 class Method(StrEnum):
     """Ways to find mowing."""
 
+    EVENTS = "events"
+    """Candidates of both sensors, judged by trees; any number of events, calibrated."""
     SEN4CAP = "sen4cap"
     """The original's rules: fall of NDVI, jump of coherence."""
 
@@ -44,9 +46,16 @@ class MowingParams(Params):
     """What a user may change."""
 
     method: Method = parameter(
-        Method.SEN4CAP,
+        Method.EVENTS,
         title="Method",
-        description="How mowing is found: 'sen4cap' follows the original's rules.",
+        description="How mowing is found: 'events' judges whatever may be one, with a calibrated "
+        "probability; 'sen4cap' follows the original's rules.",
+    )
+    undecided: bool = parameter(
+        False,
+        title="Leave in doubt",
+        description="Whether events that leave the number of mowings of a parcel open are kept as "
+        "undecided ('events' only).",
     )
     input_product_types: Sensors = parameter(
         Sensors.BOTH,

@@ -86,7 +86,7 @@ class Reader:
             track=pl.col("orbit").fill_null(-1),
             span=pl.lit(marker.span, pl.Int16),
             pixels=pl.col("count"),
-            **{marker.signal: pl.col("mean")},
+            **{marker.signal: _physical(marker)},
         )
 
     def _completed(self, rows: pl.DataFrame) -> pl.DataFrame:
@@ -99,6 +99,17 @@ class Reader:
             return whole
         ranked = whole.sort(*self.keys, "pixels", descending=[False] * len(self.keys) + [True])
         return ranked.unique(self.keys, keep="first", maintain_order=True)
+
+
+def _physical(marker: Marker) -> pl.Expr:
+    """The mean of a marker; backscatter, which may be power or decibels already, in decibels.
+
+    Power is above 0, and decibels of land are below.
+    """
+    mean = pl.col("mean")
+    if not marker.signal.startswith("amp_"):
+        return mean
+    return pl.when(mean > 0).then(10 * mean.log10()).otherwise(mean).cast(pl.Float32)
 
 
 _NOTHING = pl.DataFrame(
