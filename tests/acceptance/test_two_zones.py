@@ -222,6 +222,7 @@ def test_out_of_fold_is_what_the_map_says(site: Terminal, tmp_path: Path) -> Non
 
 def test_a_region_is_judged_by_the_parcels_outside(site: Terminal) -> None:
     """A tile and the box around its square hold the same parcels; both tiles are all of them."""
+    site("run", "l4a", "border", "2023")
     east = site("validate", "l4a", "border", "2023", "--tile", "32UQR")
     boxed = site("validate", "l4a", "border", "2023", "--bbox", 6.0, 52.0, 7.0, 53.0)
     west = site("validate", "l4a", "border", "2023", "--tile", "31UWT")

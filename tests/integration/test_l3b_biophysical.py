@@ -137,7 +137,7 @@ def test_files_values_and_provenance(ctx: Context, tmp_path: Path) -> None:
     assert product.properties["sen4cap:angles"] == "mean"
     assert product.properties["valid_share"] == 0.8
     item = to_dict(product)
-    assert item["properties"]["processing:software"] == {"sen4cap l3b": "3"}
+    assert item["properties"]["processing:software"] == {"sen4cap l3b": "4"}
     assert "LAI" not in item["properties"]
     assert item["assets"]["lai"]["raster:bands"] == [
         {"scale": 0.001, "offset": 0.0, "nodata": -10000.0}
