@@ -18,6 +18,7 @@ def run(ctx: Context, params: MowingParams, step: Step) -> Product:
 processor = Processor(
     id=ID,
     version=VERSION,
+    aliases=("l4b",),
     title="Mowing",
     description="When each grassland parcel was mown, as intervals of days, from its markers over "
     "the season, and whether that is what its crop demands.",
