@@ -51,7 +51,7 @@ def test_crop_types_of_de_marke(
     with capsys.disabled():
         sys.stdout.write(f"\nDe Marke, mean of seeds 0-4: {mean}\n")
     assert mean["parcels"] == 1611
-    assert mean["overall"] >= 0.91
+    assert mean["overall"] >= 0.922
     assert mean["grass"] >= 0.95
     assert mean["maize"] >= 0.91
 
