@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -54,6 +54,31 @@ def parcel_homes(parcels: GeoDataFrame, grids: Sequence[Grid]) -> pl.DataFrame:
     """
     frames = [_homes(parcels, [item for item in grids if item.sensor is kind]) for kind in Sensor]
     return pl.concat(frames).filter(pl.col("grid") != "").sort("parcel", "grid")
+
+
+def reading_places(parcels: GeoDataFrame, grids: Sequence[Grid]) -> pl.DataFrame:
+    """Where the markers of parcels may stand: their homes, and no grid, of imported markers.
+
+    Columns as of `parcel_homes`; a row with the grid '' for each parcel besides.
+    """
+    homes = parcel_homes(parcels, grids)
+    nowhere = pl.DataFrame(
+        {
+            "parcel": parcels["NewID"].to_numpy(np.int64),
+            "geom_hash": parcels["geom_hash"].fillna("").astype(str).tolist(),
+            "grid": [""] * len(parcels),
+        },
+        schema=SCHEMA,
+    )
+    return pl.concat([homes, nowhere]).sort("parcel", "grid")
+
+
+def homeless(
+    numbers: npt.NDArray[np.int64], places: Mapping[Sensor, pl.DataFrame]
+) -> npt.NDArray[np.bool_]:
+    """Which parcels no grid of any sensor covers, shape of `numbers`."""
+    located = pl.concat(places.values()).filter(pl.col("grid") != "")["parcel"].unique()
+    return ~np.isin(numbers, located.to_numpy())
 
 
 def homes_in(path: Path, grids: Sequence[Grid], numbers: Sequence[int]) -> pl.DataFrame:

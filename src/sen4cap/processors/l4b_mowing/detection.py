@@ -19,8 +19,8 @@ from sen4cap.kernels.mowing import Events
 from sen4cap.kernels.mowing_rules import OpticalRule, Period, RadarRule
 from sen4cap.kernels.series import Series
 from sen4cap.processing import Progress
+from sen4cap.processing.parcel_series import Reader
 from sen4cap.processors.l4b_mowing.params import Method, MowingParams, Polarisation
-from sen4cap.processors.l4b_mowing.series import Reader
 
 CHUNK = 50_000
 """Parcels whose observations are in memory at a time."""

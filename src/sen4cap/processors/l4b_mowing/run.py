@@ -19,8 +19,9 @@ from sen4cap.errors import InvalidParameter, NoInput
 from sen4cap.kernels.mowing import Kind
 from sen4cap.kernels.mowing_rules import Period
 from sen4cap.processing import Context, Step
-from sen4cap.processing.homes import parcel_homes
+from sen4cap.processing.homes import homeless, reading_places
 from sen4cap.processing.marker_table import MarkerTable, acquisitions_of
+from sen4cap.processing.parcel_series import Reader, markers_of
 from sen4cap.processing.period import period_of
 from sen4cap.processors.l4b_mowing.compliance import EPOCH, Verdict, judge
 from sen4cap.processors.l4b_mowing.detection import Detection, Readers, detect_all, signals_of
@@ -33,7 +34,6 @@ from sen4cap.processors.l4b_mowing.params import (
     Sensors,
 )
 from sen4cap.processors.l4b_mowing.rules import parsed_rules
-from sen4cap.processors.l4b_mowing.series import Reader, markers_of
 from sen4cap.processors.l4b_mowing.tables import event_table, parcel_table
 
 REPORTED = ("parcels", "judged", "mowings", "reasons", "compliance", "searched")
@@ -53,7 +53,9 @@ def run(ctx: Context, params: MowingParams, step: Step) -> Product:
     ctx.progress(0.0, "parcels")
     parcels = monitored_parcels(ctx.parcels.path, _lut(ctx), params)
     period = searched(ctx, params, step)
-    places = {sensor: _places(ctx, parcels, sensor) for sensor in (Sensor.S2, Sensor.S1)}
+    places = {
+        kind: reading_places(parcels, ctx.sensor_grids(kind)) for kind in (Sensor.S2, Sensor.S1)
+    }
     readers = _readers(ctx, params, step.inputs, places)
     numbers = parcels["NewID"].to_numpy(np.int64)
     found = detect_all(
@@ -64,7 +66,7 @@ def run(ctx: Context, params: MowingParams, step: Step) -> Product:
         lambda share, text: ctx.progress(0.05 + 0.7 * share, text),
         ctx.cores,
     )
-    result = _result(ctx, params, parcels, found, period, _homeless(numbers, places))
+    result = _result(ctx, params, parcels, found, period, homeless(numbers, places))
     ctx.progress(0.8, "tables")
     return _written(ctx, params, step, result)
 
@@ -104,27 +106,6 @@ def _lut(ctx: Context) -> Path:
             "import one with 'sen4cap lpis import --lut'."
         )
     return ctx.lut
-
-
-def _places(ctx: Context, parcels: gpd.GeoDataFrame, sensor: Sensor) -> pl.DataFrame:
-    """Home grids of one sensor, and no grid for each parcel: there imported markers are."""
-    homes = parcel_homes(parcels, ctx.sensor_grids(sensor))
-    nowhere = homes.clear().vstack(
-        pl.DataFrame(
-            {
-                "parcel": parcels["NewID"].to_numpy(np.int64),
-                "geom_hash": parcels["geom_hash"].fillna("").astype(str).tolist(),
-                "grid": [""] * len(parcels),
-            },
-            schema=homes.schema,
-        )
-    )
-    return pl.concat([homes, nowhere]).sort("parcel", "grid")
-
-
-def _homeless(numbers: NDArray[np.int64], places: dict[Sensor, pl.DataFrame]) -> NDArray[np.bool_]:
-    located = pl.concat(places.values()).filter(pl.col("grid") != "")["parcel"].unique()
-    return ~np.isin(numbers, located.to_numpy())
 
 
 def _readers(
